@@ -7,13 +7,10 @@ from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms.base import UpdateRecording
 from tapedeck.http.endpoint import Request
+from tapedeck.http.recording_updates import update_recording
 
 
 @endpoint("update_conference_recording", UpdateRecording, path_alias="current")
 def handler(request: Request[UpdateRecording]) -> Response:
-    """Return the updated recording."""
-    address, form = request.path, request.form
-    recording = request.services.recordings.update(
-        address.parent, address.recording_or_current, form.target, form.pause_behavior
-    )
-    return Response(200, request.dialect.recording(recording, changed=True))
+    """Return the updated recording; of some accounts, once the media engine has confirmed the update."""
+    return update_recording(request)

@@ -27,6 +27,8 @@ VARIABLES: Final = {
     "ENGINE_GONE_AFTER_MINUTES": "Minutes for which a media engine may be lost before what it has is ended.",
     "MAX_CALL_HOURS": "Hours after which a live call is ended.",
     "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",
+    "CONFIRM_UPDATES": "Which updates of recordings wait for the media engine: `none`, `pause` or `pause+stop`.",
+    "CONFIRM_WITHIN_MS": "Milliseconds that such an update waits at most, 500 to 10000.",
     "ENGINE_COMMANDS_DEAD_LETTER_QUEUE": "ARN of the dead-letter queue that the queues of new engines get.",
     "TAPEDECK_STANDIN": "`1` in the stand-in. Permits its public token, and audio of any size in a response.",
 }
@@ -41,6 +43,7 @@ METRICS: Final = {
     "CommandsUnconfirmed": "each minute: commands that the engine has not confirmed for five minutes",
     "CommandsUnroutable": "when a command is not sent, because its engine is unknown or was deleted",
     "PausesUnconfirmed": "each minute: pauses that the engine has not confirmed for one minute",
+    "UrgentSendsFailed": "when a request that waits could not send its command at once; the stream sends it",
     "EngineLost": "each minute: media engines that have not reported for 45 seconds",
     "ResourcesLost": "each minute: calls, conferences and captures that were ended because their engine is gone",
     "CallsTooLong": "each hour: calls that were ended because they lasted longer than `MaxCallHours`",
@@ -156,6 +159,8 @@ ALARM_ACTIONS: Final = {
         "`list_engines` that its engine is registered, and that the connector reports its calls and conferences."
     ),
     "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "UrgentSendsFailedAlarm": "The stream sends the commands too, a little later. Look for `outcome` `unsent` in the "
+    "[functions' log](#search-the-logs), and check the health of SQS and the role of the function.",
     "EngineLostAlarm": (
         "Check that the engine and its connector run and can reach the API. After `EngineGoneAfterMinutes` everything "
         "that the engine has is ended. [Delete an engine](../how-to/manage-engines.md#delete-an-engine) that is out of "

@@ -24,6 +24,7 @@ from tapedeck.domain.errors import (
     MalformedBody,
     NoEngineAvailable,
     NotAuthenticated,
+    NotConfirmed,
     NotDualChannel,
     NotEligibleForRecording,
     NotFinished,
@@ -34,7 +35,7 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 
-_UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
+_UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording, NotConfirmed)
 
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "create_call_recording": (NotEligibleForRecording, NoEngineAvailable),
@@ -68,6 +69,7 @@ _REASONS: Final = {
 """What the client has done wrong, by status."""
 
 _CAUSES: Final = {
+    "notConfirmed": "the media engine did not confirm the update, which stays requested",
     "busy": "concurrent changes won every race",
     "throttled": "the database or the bucket throttles requests",
     "unavailable": "the database does not respond",
@@ -75,7 +77,7 @@ _CAUSES: Final = {
 }
 """What happens in the service, by the name of the example: the status depends on the dialect and the operation."""
 
-_NOTHING_WRITTEN: Final = frozenset({408, 429})
+_NOTHING_WRITTEN: Final = frozenset({429})
 
 ERROR: Final = "Error"
 ERROR_LIST: Final = "ErrorList"

@@ -191,6 +191,11 @@ def main() -> None:
     "--engine", type=click.Choice(["simulated", "external", "none"]), default="simulated", envvar="TAPEDECK_ENGINE",
     show_default=True, show_envvar=True, help="Media engine: the simulated one, your own (external), or none at all.",
 )  # fmt: skip
+@click.option(
+    "--confirm", type=click.Choice(["none", "pause", "pause+stop"]), default="none", envvar="TAPEDECK_CONFIRM",
+    show_default=True, show_envvar=True,
+    help="Updates of recordings that are answered only once the media engine has confirmed them.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
@@ -208,6 +213,7 @@ def serve(
     deliveries: Literal["vendor", "durable"],
     store: Literal["moto", "memory"],
     engine: Literal["simulated", "external", "none"],
+    confirm: Literal["none", "pause", "pause+stop"],
     *,
     control_from_anywhere: bool,
     verbose: bool,
@@ -225,6 +231,7 @@ def serve(
     isolate_aws_environment()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+    from tapedeck.domain.account import ConfirmUpdates  # noqa: PLC0415
     from tapedeck_standin.app.banner import print_banner  # noqa: PLC0415
     from tapedeck_standin.app.runtime import Options, TokenDiffers, running  # noqa: PLC0415
     from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures  # noqa: PLC0415
@@ -234,7 +241,7 @@ def serve(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, store, control_from_anywhere,
-            engine,
+            engine, ConfirmUpdates(confirm),
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

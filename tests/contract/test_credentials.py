@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, CredentialsRecord
+from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, ConfirmUpdates, CredentialsRecord
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.credentials import CredentialStore
 from tests.conftest import TestAccount
@@ -39,6 +39,16 @@ def test_account_is_created_once(credentials: CredentialStore, mine: Account) ->
     assert not credentials.put_account(Account(mine.id, "b" * 64, NOW), SIGNING)
     assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {}, created=NOW)
     assert credentials.get_account(new_id(NOW)) is None
+
+
+def test_an_account_has_a_rule_for_confirmed_updates(credentials: CredentialStore, mine: Account) -> None:
+    """The rule of an account is set and removed, leaves the rest as it is, and needs an existing account."""
+    without = CredentialsRecord(mine.id, (mine.token_hash,), {}, created=NOW)
+    for rule in (ConfirmUpdates.PAUSE, ConfirmUpdates.PAUSE_AND_STOP, None, ConfirmUpdates.NONE, None):
+        assert credentials.set_confirm(mine.id, rule)
+        assert credentials.get_account(mine.id) == replace(without, confirm=rule)
+    assert not credentials.set_confirm(new_id(NOW), ConfirmUpdates.PAUSE)
+    assert not credentials.set_confirm(new_id(NOW), None)
 
 
 def test_api_key_is_found_by_id_and_by_account(credentials: CredentialStore, mine: Account) -> None:

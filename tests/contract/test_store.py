@@ -13,7 +13,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
-from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
 from tapedeck.ports.stores import Store
 from tests.conftest import TestAccount
 
@@ -89,6 +89,19 @@ def test_reads_return_what_was_stored(store: Store, account: TestAccount) -> Non
     assert store.get_recording(recording.parent, recording.id) == recording
     found = store.get_call(account.id, call.id)
     assert found == replace(call, version=2, api_recording=recording.id, active_recordings=frozenset({recording.id}))
+
+
+def test_reads_how_far_the_engine_is(store: Store, account: TestAccount) -> None:
+    """Status, versions and the last refusal of a recording are read alone; those never set are 0 and None."""
+    call = put_call(store, account)
+    recording = recording_of(Parent(account.id, ParentKind.CALL, call.id), call.id)
+    store.start_call_recording(recording, None, frozenset())
+    status = RecordingStatus.IN_PROGRESS
+    assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 1, 0)
+    after = replace(recording, confirmed_version=1, effective_version=1, refused_version=1, refused_code="busy")
+    store.change_recording(recording, after, fresh())
+    assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 1, 1, 1, 1, "busy")
+    assert store.get_progress(recording.parent, fresh()) is None
 
 
 def test_unknown_ids_are_none(store: Store, account: TestAccount) -> None:

@@ -211,7 +211,7 @@ def test_the_template_sets_what_the_settings_read() -> None:
         "MAX_CALL_HOURS",
     )
     numbers = dict.fromkeys(names, "1")
-    typed = {**numbers, "MEDIA_ACCESS": "vendor"}
+    typed = {**numbers, "MEDIA_ACCESS": "vendor", "CONFIRM_UPDATES": "pause", "CONFIRM_WITHIN_MS": "500"}
     assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_kms_key_id == "x"
 
 

@@ -106,7 +106,7 @@ def test_the_metrics_are_found_in_the_code() -> None:
         "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed",
         "EngineLost", "EngineTrespass", "EventsDead", "EventsLater", "EventsRefused",
         "EventsStale", "Faults", "Milliseconds", "PausesRefused", "PausesUnconfirmed",
-        "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs",
+        "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs", "UrgentSendsFailed",
     ]  # fmt: skip
 
 

@@ -205,6 +205,7 @@ def scenario(
         _run("create_account", auth_token=canaries.plant("wrong field", "canary-wrong-field")),
         _run("revoke_api_key", account_sid=f"AC{account}", api_key_sid="canary-wrong-sid"),
         _run("set_media_access", account_sid=f"AC{account}", media_access=canaries.plant("wrong rule", "canary-rule")),
+        _run("set_confirm", account_sid=f"AC{account}", confirm=canaries.plant("wrong confirm", "canary-confirm")),
         _run("revoke_auth_token", account_sid=f"AC{account}"),
         _run("revoke_api_key", account_sid=f"AC{account}", api_key_sid=key["api_key_sid"]),
     ]

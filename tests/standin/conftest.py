@@ -1,7 +1,7 @@
 """A stand-in in this process, on free ports, over the emulated AWS and tables of its own."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Final
 
@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
+from tapedeck_standin.app.engines import EngineMode
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
@@ -28,12 +29,9 @@ def every_response_has_the_wire_format() -> Iterator[None]:
     assert FAULTS == []
 
 
-@pytest.fixture(scope="module")
-def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must be running
-    """Run a stand-in over HTTP and HTTPS, with a default account for requests that name none.
-
-    Module scope: it processes all rows of its tables, so a test takes longer after many others.
-    """
+@contextmanager
+def serving(engine: EngineMode = "simulated", variables: Mapping[str, str] | None = None) -> Iterator[StandIn]:
+    """Run a stand-in over HTTP and HTTPS, with this media engine and these variables in its environment."""
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
     from tapedeck.settings import STANDIN_SIGNING_KEY
@@ -47,14 +45,14 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
     services = ExitStack()
-    services.enter_context(own_tables(STANDIN_DEFAULTS))
+    services.enter_context(own_tables({**STANDIN_DEFAULTS, **(variables or {})}))
     services.enter_context(checked_gateways(FAULTS.append))
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
-            setting = AppOptions(VirtualClock(lambda: next(ticks)))
+            setting = AppOptions(VirtualClock(lambda: next(ticks)), engine=engine)
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)
@@ -66,6 +64,16 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
         if application is not None:
             application.stop()
         services.close()
+
+
+@pytest.fixture(scope="module")
+def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must be running
+    """Run a stand-in over HTTP and HTTPS, with a default account for requests that name none.
+
+    Module scope: it processes all rows of its tables, so a test takes longer after many others.
+    """
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

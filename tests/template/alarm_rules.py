@@ -62,6 +62,7 @@ def _emitted() -> frozenset[str]:
                     operation="o", engine=None, status=status, code=None, request_id="r", started=0, is_busy=is_busy
                 )
         log.engine_clock(operation="o", engine="e", boot="b", skew_ms=1, is_excessive=True)
+        log.unsent_command("a", "r", 1)
         for outcome in ("done", "refused", "fault"):
             log.task(operation="o", account=None, outcome=outcome)
         for metric in background_metrics():

@@ -235,12 +235,13 @@ def environments_match_roles(stack: Stack) -> Iterator[str]:
 def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
     """A function that sends engine commands also queues callbacks, which contain the API's URL.
 
-    The function that opens an engine's session sends only commands.
+    The function that opens an engine's session sends only commands, and so do those whose requests wait for an engine.
     """
     known = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
-        publishes = "ENGINE_QUEUE_PREFIX" in variables and "ENGINE_ROLE" not in variables
+        sends_only = "ENGINE_ROLE" in variables or "CONFIRM_UPDATES" in variables
+        publishes = "ENGINE_QUEUE_PREFIX" in variables and not sends_only
         if (variables.get("PUBLIC_URL") == known) != publishes or (publishes and "CALLBACKS_QUEUE" not in variables):
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 

@@ -91,6 +91,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
             "rotate_auth_token",
             "revoke_auth_token",
             "set_media_access",
+            "set_confirm",
             "list_callbacks",
             "replay_callback",
             "redrive_failed_changes",
@@ -591,6 +592,8 @@ def _use_accounts(recorder: Recorder) -> None:
             recorder.run(operation, account_sid=account)
         for access in ("vendor", "default"):
             recorder.run("set_media_access", account_sid=account, media_access=access)
+        for confirm in ("pause", "default"):
+            recorder.run("set_confirm", account_sid=account, confirm=confirm)
         recorder.run("revoke_api_key", account_sid=account, api_key_sid=key)
 
 

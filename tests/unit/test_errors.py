@@ -32,6 +32,7 @@ CONDITIONS = {
     errors.BodyTooLarge: "body too large",
     errors.MalformedBody: "malformed body",
     errors.NotEligibleForRecording: "not eligible",
+    errors.NotConfirmed: "not confirmed",
     errors.AmbiguousCurrentRecording: "several current",
     errors.ConferenceNotInProgress: "conference state",
     errors.CallHasEnded: "call ended",
@@ -75,7 +76,8 @@ def test_renders_errors(dialect: Dialect, error: type[errors.TapedeckError]) -> 
         reply = dialect.error(error(), URI, operation)
         status, body = refusal(dialect.name, CONDITIONS[error], uri=URI)
         assert (reply.status, reply.body, reply.code) == (status, body, body["code"])
-        assert reply.headers == ({"WWW-Authenticate": challenge} if status == 401 else {})
+        expected = {401: {"WWW-Authenticate": challenge}, 408: {"Retry-After": "1"}, 503: {"Retry-After": "1"}}
+        assert reply.headers == expected.get(status, {})
 
 
 @BOTH

@@ -65,6 +65,23 @@ def test_late_audio_days() -> None:
         Settings.read({**TABLES, "LATE_AUDIO_DAYS": "-1"})
 
 
+def test_confirmed_updates() -> None:
+    """Requests wait for confirmations as configured, for 0.5 to 10 seconds, 2.5 by default (C-225)."""
+    found = [
+        Settings.read({**TABLES, "CONFIRM_UPDATES": rule, "CONFIRM_WITHIN_MS": within})
+        for rule, within in (("none", "500"), ("pause", "2500"), ("pause+stop", "10000"))
+    ]
+    assert [(each.confirm_updates, each.confirm_within_ms) for each in found] == [
+        ("none", 500),
+        ("pause", 2500),
+        ("pause+stop", 10_000),
+    ]
+    assert Settings.read(TABLES).confirm_within_ms == 2500
+    for name, value in (("CONFIRM_UPDATES", "stop"), ("CONFIRM_WITHIN_MS", "499"), ("CONFIRM_WITHIN_MS", "10001")):
+        with pytest.raises(ValueError, match=r"ConfirmUpdates|CONFIRM_WITHIN_MS"):
+            Settings.read({**TABLES, name: value})
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_requires_both_tables(name: str) -> None:
     """A missing table name raises `KeyError`."""

@@ -26,7 +26,7 @@ VECTORS: Final[list[dict[str, Any]]] = json.loads((WIRE / "signature-vectors.jso
 WITHOUT_ROUTE: Final = {
     "create_account", "default", "deliver_callback", "issue_api_key", "list_callbacks",
     "publish_changes", "reconcile", "redrive_failed_changes", "replay_callback", "revoke_api_key",
-    "revoke_auth_token", "rotate_auth_token", "set_media_access", "create_engine", "list_engines",
+    "revoke_auth_token", "rotate_auth_token", "set_media_access", "set_confirm", "create_engine", "list_engines",
     "rotate_engine_token", "revoke_engine_token", "delete_engine", "finish_recording",
     "take_engine_events", "open_engine_session", "open_upload",
 }  # fmt: skip

@@ -245,6 +245,14 @@ class CanonicalLog:
             "record", extra={name: value for name, value in fields.items() if value is not None} | metrics
         )
 
+    def unsent_command(self, account: str, recording: str, version: int) -> None:
+        """Log that a request that waits could not send its command at once; the stream sends it.
+
+        `account` and `recording` are 32 hex digits each; `version` is the version of the recording.
+        """
+        fields = {"account": account, "recording": recording, "version": version, "outcome": "unsent"}
+        self._write("command", fields, {"UrgentSendsFailed": 1})
+
     def unhandled_error(
         self, operation: str, request_id: str | None, error: BaseException, *, event: str | None = None
     ) -> None:

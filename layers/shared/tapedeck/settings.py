@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tapedeck.domain.account import MediaAccess
+from tapedeck.domain.account import ConfirmUpdates, MediaAccess
 
 MAX_CREDENTIAL_CACHE_SECONDS: Final = 60
 """A revoked credential must stop working within this time (C-115, REL-12)."""
@@ -15,6 +15,10 @@ MAX_INLINE_BYTES: Final = 4 << 20
 
 MAX_RETRY_HOURS: Final = 168
 """One week; deliveries are stored for 30 days."""
+
+MIN_CONFIRM_WITHIN_MS: Final = 500
+MAX_CONFIRM_WITHIN_MS: Final = 10_000
+"""The functions that wait for a confirmation may run for 15 seconds."""
 
 # The SDK for Go accepts only letters and digits in a token.
 STANDIN_TOKEN: Final = "00112233445566778899aabbccddeeff"  # noqa: S105 - public on purpose; deployments refuse it
@@ -49,6 +53,9 @@ class Settings:
     `engine_role` is the ARN of the role whose credentials engines get for their queues.
     An engine that is lost for `engine_gone_after_minutes` is gone: what it had is over. A call ends after
     `max_call_hours`.
+
+    `confirm_updates` applies to accounts without their own setting (C-225): which updates of recordings are answered
+    only after the media engine has confirmed them, within `confirm_within_ms`.
     """
 
     service: str
@@ -74,6 +81,8 @@ class Settings:
     engine_role: str = ""
     engine_gone_after_minutes: int = 15
     max_call_hours: int = 24
+    confirm_updates: ConfirmUpdates = ConfirmUpdates.NONE
+    confirm_within_ms: int = 2500
 
     @property
     def refused_secrets(self) -> frozenset[str]:
@@ -88,7 +97,8 @@ class Settings:
             KeyError: a table name is missing.
             ValueError: a variable is malformed or out of range: CREDENTIAL_CACHE_SECONDS (0 to 60), MEDIA_ACCESS
                 (`authenticated` or `vendor`), MEDIA_INLINE_BYTES (0 to 4 MiB), CALLBACK_RETRY_HOURS (0 to 168),
-                CALLBACK_HOST_MAP or LATE_AUDIO_DAYS (0 or more).
+                CALLBACK_HOST_MAP, LATE_AUDIO_DAYS (0 or more), CONFIRM_UPDATES (`none`, `pause` or `pause+stop`) or
+                CONFIRM_WITHIN_MS (500 to 10,000).
         """
         variables = os.environ if environment is None else environment
         cache_seconds = int(variables.get("CREDENTIAL_CACHE_SECONDS", str(MAX_CREDENTIAL_CACHE_SECONDS)))
@@ -105,6 +115,9 @@ class Settings:
         late_audio_days = int(variables.get("LATE_AUDIO_DAYS", "14"))
         if late_audio_days < 0:
             raise ValueError("LATE_AUDIO_DAYS is negative")
+        confirm_within_ms = int(variables.get("CONFIRM_WITHIN_MS", "2500"))
+        if not MIN_CONFIRM_WITHIN_MS <= confirm_within_ms <= MAX_CONFIRM_WITHIN_MS:
+            raise ValueError(f"CONFIRM_WITHIN_MS is not from {MIN_CONFIRM_WITHIN_MS} to {MAX_CONFIRM_WITHIN_MS}")
         return cls(
             service=variables.get("SERVICE", "tapedeck"),
             recordings_table=variables["RECORDINGS_TABLE"],
@@ -129,6 +142,8 @@ class Settings:
             engine_role=variables.get("ENGINE_ROLE", ""),
             engine_gone_after_minutes=int(variables.get("ENGINE_GONE_AFTER_MINUTES", "15")),
             max_call_hours=int(variables.get("MAX_CALL_HOURS", "24")),
+            confirm_updates=ConfirmUpdates(variables.get("CONFIRM_UPDATES", ConfirmUpdates.NONE)),
+            confirm_within_ms=confirm_within_ms,
         )
 
 

@@ -21,6 +21,7 @@ from tapedeck.bootstrap.engine_administration import get_engine_admin_services
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_ENGINE, Settings
+from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Application
 from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
@@ -116,10 +117,12 @@ def build_application(
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
+    confirmed_updates = ConfirmedUpdates(standard_queues, clock)
     install(
         replace(
             current_environment(),
             clock=clock,
+            make_confirmations=confirmed_updates.make,
             make_outbound_clients=partial(
                 _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock
             ),
@@ -156,6 +159,8 @@ def build_application(
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
+    if engine is not None:
+        confirmed_updates.run_engine_by(scheduler)
     api_services = api_bootstrap.get_api_services()
     # An external engine has numbers of its own.
     next_seq = engine.outbox.next_number if engine is not None else partial(next, itertools.count(1))
@@ -205,7 +210,7 @@ def build_application(
             report(" ".join([created.kind.name.lower(), *sids]))
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(captures, clock)
-    return Application(api, control, sqs, uploads, scheduler, report)
+    return Application(api, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
 
 
 @dataclass(frozen=True, slots=True)

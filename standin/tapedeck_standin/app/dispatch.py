@@ -17,6 +17,7 @@ from tapedeck_standin.telephony.upload_wire import UploadWire
 
 _MAX_PATH: Final = 300
 _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
+_EVENTS: Final = "/engine/v2/events"
 _UPLOADS: Final = "/engine/v2/uploads"
 _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,6 +31,7 @@ class Application:
         sqs: the queues of engines in SQS's protocol.
         uploads: the uploads of captures.
         scheduler: runs the background work that requests cause.
+        on_engine_events: is called after each request with events of a media engine.
         report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
 
@@ -40,6 +42,7 @@ class Application:
         sqs: SqsWire,
         uploads: UploadWire,
         scheduler: Scheduler,
+        on_engine_events: Callable[[], object],
         report: Callable[[str], object],
     ) -> None:
         self._api = api
@@ -47,6 +50,7 @@ class Application:
         self._sqs = sqs
         self._uploads = uploads
         self._scheduler = scheduler
+        self._on_engine_events = on_engine_events
         self._report = report
 
     def start(self) -> None:
@@ -96,6 +100,8 @@ class Application:
         if self._uploads.serves(request.path):
             return self._uploads.answer(request)
         answer = self._control.answer(request) if is_control else self._api.answer(request)
+        if request.path == _EVENTS:
+            self._on_engine_events()
         return self._uploads.redirect(request, answer) if request.path == _UPLOADS else answer
 
 

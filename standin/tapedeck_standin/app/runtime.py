@@ -12,6 +12,7 @@ from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clock import system_clock
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import current_environment, installed
+from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.errors import InvalidState
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.container import AppOptions, build_application
@@ -44,6 +45,7 @@ class Options:
     `store`: implementation of the DynamoDB tables.
     `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
     `engine`: the media engine: the simulated one, an external one, or none.
+    `confirm`: which updates of recordings wait until the media engine has confirmed them.
     """
 
     port: int = 3000
@@ -63,6 +65,7 @@ class Options:
     store: Literal["moto", "memory"] = "moto"
     control_from_anywhere: bool = False
     engine: EngineMode = "simulated"
+    confirm: ConfirmUpdates = ConfirmUpdates.NONE
 
     @property
     def is_control_open(self) -> bool:
@@ -94,6 +97,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
     settings = {
         "CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries],
+        "CONFIRM_UPDATES": options.confirm,
         "CALLBACK_HOST_MAP": options.callback_host_map,
         "CALLBACK_ALLOWED_HOSTS": f"{LOOPBACK_HOSTS},{options.callback_allowed_hosts}",
     }

@@ -101,15 +101,17 @@ class Scheduler:
             while self._finish_media():
                 self.run_without_media()
 
-    def run_without_media(self) -> None:
-        """Run the work that is due, except callbacks and the slow encoding of media."""
+    def run_without_media(self) -> bool:
+        """Run the work that is due, except callbacks and the slow encoding of media; return whether there was some."""
+        was_busy = False
         with self._lock, self._background_context():
             if self._has_new_records:
                 self._has_new_records = False
                 if self._engine is not None:
                     self._engine.outbox.retry_now()
             while self._step():
-                pass
+                was_busy = True
+        return was_busy
 
     def advance(self, seconds: float, account: str) -> int:
         """Advance the clock from one due time to the next; return the new time.

@@ -17,11 +17,13 @@ from tapedeck.observability import CanonicalLog
 from tapedeck.settings import Settings
 
 if TYPE_CHECKING:
+    from tapedeck.operations.confirmations import Confirmations
     from tapedeck.ports.clock import Clock
     from tapedeck.ports.engine_administration import EngineQueueAdmin
-    from tapedeck.ports.engines import CredentialsLender, EngineQueues
+    from tapedeck.ports.engines import CredentialsLender, EngineQueues, PresenceStore
     from tapedeck.ports.forwarding import Forwarder
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
+    from tapedeck.ports.stores import Store
 
 T = TypeVar("T")
 
@@ -65,6 +67,8 @@ class Environment:
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
     make_credentials_lender: creates what lends engines credentials for their queues; None for that of a deployment.
     make_engine_queue_admin: makes what creates and deletes the queues of media engines; None for SQS.
+    make_confirmations: makes what waits for media engines, from the recordings table and the presences of engines; None
+        for what a deployment uses.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
     wrap_api_log: wraps the log of HTTP functions, which gets the outcome and the warnings of each request.
     wrap_background_log: wraps the log of background functions.
@@ -82,6 +86,7 @@ class Environment:
     make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
     make_credentials_lender: "Callable[[], CredentialsLender] | None" = None
     make_engine_queue_admin: "Callable[[], EngineQueueAdmin] | None" = None
+    make_confirmations: "Callable[[Store, PresenceStore], Confirmations] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
     wrap_api_log: Callable[[Any], Any] = _unwrapped
     wrap_background_log: Callable[[Any], Any] = _unwrapped

@@ -15,7 +15,7 @@ from tapedeck.admin.endpoint import AdminEndpoint, AdminServices
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.http.endpoint import ApiServices, Endpoint, Handler
 from tapedeck.operations.accounts import Accounts
-from tapedeck.operations.authentication import Authenticator
+from tapedeck.operations.authentication import AccountRules, Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.engine_rules import EngineRules, KnownPresences
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tapedeck.dialects.forms.media import GetAudio
     from tapedeck.operations.account_details import AccountDetails
     from tapedeck.operations.api_keys import ApiKeys
+    from tapedeck.operations.confirmations import Confirmations
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -50,6 +51,13 @@ def build_api_services(environment: Environment) -> ApiServices:
     calls, conferences = Calls(store, now), Conferences(store, now)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
     refused = settings.refused_secrets
+
+    log = environment.wrap_api_log(environment.make_log(settings))
+
+    def make_confirmations() -> "Confirmations":
+        from tapedeck.bootstrap.confirmations import build_confirmations  # noqa: PLC0415
+
+        return build_confirmations(environment, database, store, log)
 
     def make_media() -> "Media":
         from tapedeck.adapters.audio import WavCodec  # noqa: PLC0415
@@ -101,12 +109,18 @@ def build_api_services(environment: Environment) -> ApiServices:
         conferences=conferences,
         recordings=recordings,
         authenticator=Authenticator(
-            credentials, now, settings.credential_cache_seconds, refused, monotonic_clock, settings.media_access
+            credentials,
+            now,
+            settings.credential_cache_seconds,
+            refused,
+            monotonic_clock,
+            AccountRules(settings.media_access, settings.confirm_updates),
         ),
-        log=environment.wrap_api_log(environment.make_log(settings)),
+        log=log,
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
         forwarder=environment.forwarder,
+        make_confirmations=cache(make_confirmations),
         make_media=cache(make_media),
         make_lists=cache(make_lists),
         make_participants=cache(make_participants),

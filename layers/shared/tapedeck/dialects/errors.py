@@ -25,6 +25,7 @@ from tapedeck.domain.errors import (
     MethodNotAllowed,
     NoEngineAvailable,
     NotAuthenticated,
+    NotConfirmed,
     NotDualChannel,
     NotEligibleForRecording,
     NotFinished,
@@ -58,6 +59,12 @@ _BAD_REQUEST: Final = ErrorAnswer(400, 20001, "Bad request")
 _NOT_FOUND: Final = ErrorAnswer(404, 20404, "The requested resource {uri} was not found")
 _INVALID: Final = ErrorAnswer(422, 10000, "{name} is invalid")
 
+RECORDING_UPDATE_CONTENDED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
+"""Twilio's response if a recording update lost every race with concurrent writes (REL-2), or the engine
+did not confirm it; clients may retry."""
+
+SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
+
 ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     CredentialsMissing: ErrorAnswers(
         ErrorAnswer(401, 20003, "Authentication Error - No credentials provided"),
@@ -73,6 +80,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(413, 20001, "Bad request"), ErrorAnswer(413, 10000, "Request body too large")
     ),
     MalformedBody: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Malformed request body")),
+    NotConfirmed: ErrorAnswers(RECORDING_UPDATE_CONTENDED, SERVICE_UNAVAILABLE),  # C-227
     # --8<-- [start:rows]
     NotEligibleForRecording: _both(400, 21220, "Requested resource is not eligible for recording"),
     AmbiguousCurrentRecording: ErrorAnswers(
@@ -146,13 +154,8 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
 
 RECORDING_UPDATES: Final = frozenset({"update_call_recording", "update_conference_recording"})
 
-RECORDING_UPDATE_CONTENDED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
-"""Twilio's response if a recording update lost every race with concurrent writes (REL-2); clients may retry."""
-
 OPERATIONS_WITH_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
 """The operations for which SignalWire's OpenAPI description lists 503 (C-19)."""
-
-SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
 
 REPEATABLE_STATUSES: Final = frozenset({408, 503})
 """The statuses whose responses state in `Retry-After` when the client may repeat the request."""

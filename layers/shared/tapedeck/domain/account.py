@@ -42,6 +42,17 @@ class MediaAccess(StrEnum):
     VENDOR = "vendor"
 
 
+class ConfirmUpdates(StrEnum):
+    """Which updates of a recording are answered only after the media engine has confirmed them (C-225).
+
+    `none`; `pause`: pauses; `pause+stop`: pauses and stops. A resume never waits.
+    """
+
+    NONE = "none"
+    PAUSE = "pause"
+    PAUSE_AND_STOP = "pause+stop"
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key of an account: its `id` in 32 hex digits, the SHA-256 of its secret in hex, its scopes."""
@@ -87,8 +98,8 @@ class CredentialsRecord:
     """The hashes that Basic credentials with the account's id as user name are verified against.
 
     `token_hashes` are those of the one or two auth tokens, oldest first. `key_hashes` maps the hash of an API key's
-    secret to the key's scopes (SignalWire: project id and API token). `media_access` is the account's own setting;
-    None: the deployment's default applies. `created` is in seconds.
+    secret to the key's scopes (SignalWire: project id and API token). `media_access` is the account's own setting,
+    `confirm` for which updates it waits; None: the deployment's default applies. `created` is in seconds.
     """
 
     account: str
@@ -96,6 +107,7 @@ class CredentialsRecord:
     key_hashes: dict[str, frozenset[str]] = field(default_factory=dict)
     media_access: MediaAccess | None = None
     created: int = 0
+    confirm: ConfirmUpdates | None = None
 
 
 @dataclass(frozen=True, slots=True)

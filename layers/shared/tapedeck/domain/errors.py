@@ -12,6 +12,7 @@ TapedeckError
 ├── InvalidState                the resource's state does not allow the request
 │   ├── NotEligibleForRecording
 │   │   └── NoActiveRecording   `Twilio.CURRENT` matches no recording
+│   ├── NotConfirmed            the media engine did not confirm an update in time
 │   ├── AmbiguousCurrentRecording  `Twilio.CURRENT` matches more than one recording
 │   ├── ConferenceNotInProgress  the conference has ended or has not started
 │   ├── CallHasEnded
@@ -122,6 +123,18 @@ class NoActiveRecording(NotEligibleForRecording):
     """No recording is active, so `Twilio.CURRENT` names none."""
 
     reason = "no recording is active"
+
+
+class NotConfirmed(InvalidState):
+    """The media engine did not confirm the update of a recording; what was requested stays requested (C-227).
+
+    `reason` is `timeout`, `engine_lost`, `refused` (the engine refused the command) or `overtaken` (a later request
+    resumed the recording before the pause took effect).
+    """
+
+    def __init__(self, reason: str = "timeout") -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class AmbiguousCurrentRecording(InvalidState):

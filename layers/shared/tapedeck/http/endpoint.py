@@ -52,6 +52,7 @@ from tapedeck.ports.forwarding import Forwarder
 if TYPE_CHECKING:
     from tapedeck.operations.account_details import AccountDetails
     from tapedeck.operations.api_keys import ApiKeys
+    from tapedeck.operations.confirmations import Confirmations
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -78,12 +79,18 @@ class ApiServices:
     forwarder: Forwarder
 
     # Created at first use: most functions need none of them, and importing them slows the cold start.
+    make_confirmations: "Callable[[], Confirmations]"
     make_media: "Callable[[], Media]"
     make_lists: "Callable[[], Lists]"
     make_participants: "Callable[[], Participants]"
     make_transcriptions: "Callable[[], Transcriptions]"
     make_api_keys: "Callable[[], ApiKeys]"
     make_account_details: "Callable[[], AccountDetails]"
+
+    @property
+    def confirmations(self) -> "Confirmations":
+        """The waits for media engines."""
+        return self.make_confirmations()
 
     @property
     def media(self) -> "Media":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tapedeck.domain.account import VOICE, Account, MediaAccess
+from tapedeck.domain.account import VOICE, Account, ConfirmUpdates, MediaAccess
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.api_keys import ApiKeys, NewApiKey, make_secret
@@ -105,6 +105,17 @@ class Accounts:
             NotFound: no such account.
         """
         if not self._credentials.set_media_access(account, access):
+            raise NotFound
+
+    def set_confirm(self, account: str, confirm: ConfirmUpdates | None) -> None:
+        """Set for which updates of an account's recordings a request waits; None restores the default.
+
+        Takes effect within 60 seconds.
+
+        Raises:
+            NotFound: no such account.
+        """
+        if not self._credentials.set_confirm(account, confirm):
             raise NotFound
 
     def rotate_auth_token(self, account: str) -> str:

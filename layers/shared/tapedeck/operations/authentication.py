@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Principal
+from tapedeck.domain.account import VOICE, ConfirmUpdates, CredentialsRecord, MediaAccess, Principal
 from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.credentials import CredentialStore
@@ -28,6 +28,13 @@ class _Accepted(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
+class AccountRules(NamedTuple):
+    """What applies to an account: its own settings, else those of the deployment."""
+
+    media_access: MediaAccess = MediaAccess.AUTHENTICATED
+    confirm: ConfirmUpdates = ConfirmUpdates.NONE
+
+
 class Authenticator:
     """Verifies credentials and caches successful verifications for a short time (REL-12).
 
@@ -37,7 +44,7 @@ class Authenticator:
         cache_seconds: how long this process caches a success; failures are never cached.
         refused_secrets: secrets that are always rejected, such as the stand-in's on a deployed stack.
         monotonic_clock: milliseconds of a clock that is never set back, but may stop while the process is frozen.
-        media_access: who may fetch audio of accounts without an explicit setting.
+        defaults: what applies to accounts without their own settings.
     """
 
     def __init__(
@@ -47,7 +54,7 @@ class Authenticator:
         cache_seconds: int,
         refused_secrets: frozenset[str] = frozenset(),
         monotonic_clock: Clock | None = None,
-        media_access: MediaAccess = MediaAccess.AUTHENTICATED,
+        defaults: AccountRules = AccountRules(),  # noqa: B008 - immutable
     ) -> None:
         self._credentials = credentials
         self._clock = clock
@@ -55,8 +62,8 @@ class Authenticator:
         self._remember = cache_seconds * 1000
         self._refused = frozenset(hash_secret(secret) for secret in refused_secrets)
         self._remembered: dict[str, tuple[Principal, int, int]] = {}
-        self._media_access = media_access
-        self._remembered_access: dict[str, tuple[MediaAccess, int, int]] = {}
+        self._defaults = defaults
+        self._remembered_rules: dict[str, tuple[AccountRules, int, int]] = {}
 
     def verify_account(self, account: str, secret: str, *, accepts_cached: bool = True) -> Principal:
         """Verify an account id with one of its auth tokens or the secret of one of its API keys.
@@ -88,23 +95,33 @@ class Authenticator:
 
         An unknown account gets the default, so that the answer does not reveal which accounts exist.
         """
-        now, monotonic_clock = self._clock(), self._monotonic_clock()
-        remembered = self._remembered_access.get(account)
-        if remembered is not None and self._is_fresh(remembered[1], remembered[2], now, monotonic_clock):
-            return remembered[0] is MediaAccess.VENDOR
-        record = self._credentials.get_account(account)
-        if record is None:
-            return self._media_access is MediaAccess.VENDOR
-        return self._cache_access(record, now, monotonic_clock) is MediaAccess.VENDOR
+        return self._rules_of(account).media_access is MediaAccess.VENDOR
 
-    def _cache_access(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> MediaAccess:
-        """Return, and cache, who may fetch the audio of the account of this record."""
-        access = record.media_access or self._media_access
+    def confirms(self, account: str) -> ConfirmUpdates:
+        """Return for which updates of its recordings an account waits (C-232).
+
+        The table is read only if no request with the account's own credentials was verified within the cache's time.
+        """
+        return self._rules_of(account).confirm
+
+    def _rules_of(self, account: str) -> AccountRules:
+        now, monotonic_clock = self._clock(), self._monotonic_clock()
+        remembered = self._remembered_rules.get(account)
+        if remembered is not None and self._is_fresh(remembered[1], remembered[2], now, monotonic_clock):
+            return remembered[0]
+        record = self._credentials.get_account(account)
+        return self._defaults if record is None else self._cache_rules(record, now, monotonic_clock)
+
+    def _cache_rules(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> AccountRules:
+        """Return, and cache, what applies to the account of this record."""
+        rules = AccountRules(
+            record.media_access or self._defaults.media_access, record.confirm or self._defaults.confirm
+        )
         if self._remember:
-            if len(self._remembered_access) >= _MAX_REMEMBERED:
-                self._remembered_access.clear()
-            self._remembered_access[record.account] = access, now, monotonic_clock
-        return access
+            if len(self._remembered_rules) >= _MAX_REMEMBERED:
+                self._remembered_rules.clear()
+            self._remembered_rules[record.account] = rules, now, monotonic_clock
+        return rules
 
     def _is_fresh(self, at: int, monotonic_at: int, now: int, monotonic_clock: int) -> bool:
         # Neither a clock that was set back nor a frozen process may extend a cache entry.
@@ -140,8 +157,8 @@ class Authenticator:
         record = self._credentials.get_account(account)
         if record is None:
             return _Accepted()
-        # The record also holds the media access: cache it, and save a later read.
-        self._cache_access(record, now, monotonic_clock)
+        # The record also holds the account's settings: cache them, and save a later read.
+        self._cache_rules(record, now, monotonic_clock)
         scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
         return _Accepted(record.account, record.token_hashes, scoped)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, CredentialsRecord, MediaAccess
+from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, ConfirmUpdates, CredentialsRecord, MediaAccess
 
 
 class CredentialStore(Protocol):
@@ -46,6 +46,10 @@ class CredentialStore(Protocol):
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> bool:
         """Set or remove an account's own media access; False if the account does not exist."""
+        ...
+
+    def set_confirm(self, account: str, confirm: ConfirmUpdates | None) -> bool:
+        """Set or remove an account's own rule for confirmed updates; False if the account does not exist."""
         ...
 
     def add_auth_token(self, account: str, token_hash: str, signing: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Port for stored recordings."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tapedeck.domain.call import Call
@@ -16,6 +17,18 @@ class TransitionRejected(Exception):
         self.found = found
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingProgress:
+    """How far the media engine is with a recording; the fields are those of `Recording`."""
+
+    status: RecordingStatus
+    version: int
+    confirmed_version: int
+    effective_version: int = 0
+    refused_version: int = 0
+    refused_code: str | None = None
+
+
 class RecordingStore(Protocol):
     """Recordings in the recordings table: every read is strongly consistent, every write conditional.
 
@@ -25,6 +38,10 @@ class RecordingStore(Protocol):
 
     def get_recording(self, parent: Parent, recording: str) -> Recording | None:
         """Return one recording of this parent; None if it is deleted."""
+        ...
+
+    def get_progress(self, parent: Parent, recording: str) -> RecordingProgress | None:
+        """Return how far the media engine is with a recording; None if it does not exist."""
         ...
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:

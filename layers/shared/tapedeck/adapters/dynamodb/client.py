@@ -74,11 +74,13 @@ class DynamoDBTable:
         self._table = table
         self._sleep = sleep
 
-    def get(self, key: Mapping[str, str]) -> Item | None:
-        """Get one item with a strongly consistent read: 1 request."""
-        response = self._call(
-            self._client.get_item, {"TableName": self._table, "Key": to_attributes(key), "ConsistentRead": True}
-        )
+    def get(self, key: Mapping[str, str], attributes: Sequence[str] = ()) -> Item | None:
+        """Get one item, or some attributes of it, with a strongly consistent read: 1 request."""
+        request: dict[str, Any] = {"TableName": self._table, "Key": to_attributes(key), "ConsistentRead": True}
+        if attributes:
+            request["ProjectionExpression"] = ", ".join(f"#{name}" for name in attributes)
+            request["ExpressionAttributeNames"] = {f"#{name}": name for name in attributes}
+        response = self._call(self._client.get_item, request)
         found = response.get("Item")
         return from_attributes(found) if found else None
 

@@ -12,6 +12,7 @@ from tapedeck.domain.account import (
     Account,
     ApiKey,
     ApiKeyInfo,
+    ConfirmUpdates,
     CredentialsRecord,
     MediaAccess,
     SigningKeys,
@@ -34,13 +35,14 @@ class CredentialsTable:
         if item is None:
             return None
         keys = {key["hash"]: key.get("scopes", frozenset()) for key in item["keys"].values()}
-        access = item.get("media_access")
+        access, confirm = item.get("media_access"), item.get("confirm")
         return CredentialsRecord(
             account,
             tuple(item["tokens"]),
             keys,
             MediaAccess(access) if access is not None else None,
             item["created"],
+            ConfirmUpdates(confirm) if confirm is not None else None,
         )
 
     def get_api_key(self, key: str) -> ApiKey | None:
@@ -166,11 +168,19 @@ class CredentialsTable:
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> bool:
         """1 request."""
+        return self._set_rule(account, "media_access", access)
+
+    def set_confirm(self, account: str, confirm: ConfirmUpdates | None) -> bool:
+        """1 request."""
+        return self._set_rule(account, "confirm", confirm)
+
+    def _set_rule(self, account: str, name: str, value: str | None) -> bool:
+        """Set or remove an attribute of an account's item; False if the account does not exist."""
         write = Write(
             _account_key(account),
-            update="SET media_access = :access" if access is not None else "REMOVE media_access",
+            update=f"SET {name} = :value" if value is not None else f"REMOVE {name}",
             condition=_EXISTS,
-            values={"access": access} if access is not None else None,
+            values={"value": value} if value is not None else None,
         )
         try:
             self._database.update(write)

@@ -10,7 +10,10 @@ from tapedeck.adapters.dynamodb.attributes import (
     CAPTURED_AT,
     CONFIRMED_VERSION,
     DELETE_WRITE_ID,
+    EFFECTIVE_VERSION,
     EXPIRES_AT,
+    REFUSED_CODE,
+    REFUSED_VERSION,
 )
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token
@@ -59,9 +62,11 @@ from tapedeck.domain.recording import (
     is_noop_transition,
 )
 from tapedeck.ports.parents import ParentConflict
-from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
 
 _MAX_TOKEN_ATTEMPTS: Final = 5
+
+_PROGRESS: Final = ("status", "version", CONFIRMED_VERSION, EFFECTIVE_VERSION, REFUSED_VERSION, REFUSED_CODE)
 
 
 class RecordingTable(ConditionalTable):
@@ -71,6 +76,20 @@ class RecordingTable(ConditionalTable):
         """1 request."""
         item = self._database.get(recording_key(parent, recording))
         return _visible(item)
+
+    def get_progress(self, parent: Parent, recording: str) -> RecordingProgress | None:
+        """1 request, for a few attributes."""
+        item = self._database.get(recording_key(parent, recording), _PROGRESS)
+        if item is None:
+            return None
+        return RecordingProgress(
+            RecordingStatus(item["status"]),
+            item["version"],
+            item[CONFIRMED_VERSION],
+            item.get(EFFECTIVE_VERSION, 0),
+            item.get(REFUSED_VERSION, 0),
+            item.get(REFUSED_CODE),
+        )
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
         """2 requests: its list row (with `deleted`, either row), then the recording."""

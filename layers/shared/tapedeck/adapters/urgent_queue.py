@@ -1,0 +1,80 @@
+"""Send one message to an SQS queue at once, without botocore's SQS client, whose creation slows a cold start."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.credentials import Credentials, EnvProvider
+from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from tapedeck.domain.errors import StoreUnavailable
+
+TIMEOUT_SECONDS: Final = 0.3
+"""For the connection, and again for the response: the stream sends the command in any case."""
+
+_OK: Final = 200
+
+
+class HttpSession(Protocol):
+    """The method of botocore's HTTP session that this project uses."""
+
+    def send(self, request: AWSPreparedRequest) -> Any:  # noqa: ANN401 - botocore's response
+        """Send a request and return its response."""
+        ...
+
+
+def make_http_session() -> HttpSession:
+    """Create botocore's HTTP session with a short timeout and no retries."""
+    session: HttpSession = URLLib3Session(timeout=TIMEOUT_SECONDS)  # type: ignore[arg-type]
+    return session
+
+
+class UrgentEngineQueues:
+    """Sends commands to the SQS queues of media engines with one attempt: 1 request of SQS's JSON protocol each.
+
+    It signs with what botocore's DynamoDB client has loaded already, and with the credentials in the environment, where
+    Lambda provides them.
+
+    Args:
+        prefix: the URL of every queue up to the engine's name.
+        make_session: creates the HTTP session at the first use.
+    """
+
+    def __init__(self, prefix: str, make_session: Callable[[], HttpSession] = make_http_session) -> None:
+        self._prefix = prefix
+        self._session = cache(make_session)
+
+    def send(self, engine: str, message: Mapping[str, Any]) -> None:
+        """Send a command to an engine; it is a JSON object.
+
+        Raises:
+            StoreUnavailable: it was not accepted in time; it may have been sent nevertheless.
+        """
+        credentials: Credentials | None = EnvProvider().load()
+        if credentials is None:
+            raise StoreUnavailable
+        try:
+            response = self._session().send(_sign(f"{self._prefix}{engine}", message, credentials))
+        except (BotoCoreError, HTTPClientError) as error:
+            raise StoreUnavailable from error
+        if response.status_code != _OK:
+            raise StoreUnavailable
+
+
+def _sign(queue: str, message: Mapping[str, Any], credentials: Credentials) -> AWSPreparedRequest:
+    """Build the signed request; a queue's URL is `https://sqs.<region>.<suffix>/<account>/<name>`."""
+    host = urlsplit(queue).hostname or ""
+    body = {"QueueUrl": queue, "MessageBody": json.dumps(message, ensure_ascii=False, separators=(",", ":"))}
+    request = AWSRequest(
+        "POST",
+        f"https://{host}/",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
+    )
+    SigV4Auth(credentials, "sqs", host.split(".")[1]).add_auth(request)
+    return request.prepare()

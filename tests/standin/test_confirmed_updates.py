@@ -1,0 +1,150 @@
+"""Updates of recordings that wait for the media engine of the stand-in: simulated, external, or none."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Final
+
+from tapedeck.bootstrap.environment import current_environment
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.settings import STANDIN_ENGINE_TOKEN
+from tests.client import DIALECTS, Answer
+from tests.conftest import TestAccount
+from tests.functions.expected import refusal
+from tests.standin.conftest import serving
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
+from tests.standin.test_engines import EngineClient
+
+WAITS: Final = MappingProxyType({"CONFIRM_UPDATES": "pause", "CONFIRM_WITHIN_MS": "2500"})
+
+
+class Connector:
+    """A connector that confirms each command to a recording at once, in a thread of its own while it runs."""
+
+    def __init__(self, standin: StandIn) -> None:
+        self._engine = EngineClient(standin, "standin", STANDIN_ENGINE_TOKEN)
+        self._standin = standin
+        self.received: list[tuple[str, int]] = []
+        self._is_running = False
+        opened = self._engine.post(
+            "sessions", {"software": "test", "capabilities": {}, "capacity": {}, "live": [], "more": False}
+        )
+        self._url = opened["commands"]["url"]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Receive commands while the context is open."""
+        self._is_running = True
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_running = False
+            thread.join()
+
+    def _run(self) -> None:
+        while self._is_running:
+            for message in self._sqs("ReceiveMessage", MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+                self._carry_out(json.loads(message["Body"]))
+                self._sqs("DeleteMessage", ReceiptHandle=message["ReceiptHandle"])
+
+    def _sqs(self, action: str, **request: Any) -> Any:
+        headers = {"X-Amz-Target": f"AmazonSQS.{action}", "Content-Type": "application/x-amz-json-1.0"}
+        body = json.dumps({"QueueUrl": self._url, **request}).encode()
+        return ControlClient(self._standin).request("POST", "/_standin/sqs/", body, headers).body
+
+    def _carry_out(self, command: dict[str, Any]) -> None:
+        kind, version = command["type"], command["version"]
+        self.received.append((kind, version))
+        status = command["wanted"]["status"]
+        started = kind == "recording.start"
+        outcome = self._engine.report(
+            type="recording.started" if started else f"recording.{_REPORTED[kind]}", account=command["account"],
+            parent=command["parent"], recording=command["recording"], version=version,
+            **({"status": status} if started else {}),
+        )  # fmt: skip
+        assert outcome["outcome"] in {"taken", "repeated", "stale"}, outcome
+
+
+_REPORTED: Final = {"recording.pause": "paused", "recording.resume": "resumed", "recording.stop": "stopped"}
+
+
+def make_recording(standin: StandIn, account: TestAccount, dialect: str) -> Callable[[str], Answer]:
+    """Begin a recording of a new call; return what sets its status."""
+    client = HttpFunctionClient(DIALECTS[dialect], account.id, account.token, standin=standin)
+    control = ControlClient(standin, client.sid(ResourceType.ACCOUNT, account.id))
+    call = control.post("/calls").body["sid"][dialect]
+    recording = client.post("Calls", call, "Recordings", form={}).body["sid"]
+    return lambda status: client.post("Calls", call, "Recordings", recording, form={"Status": status})
+
+
+def is_not_confirmed(answer: Answer, dialect: str) -> bool:
+    """Whether an answer is the dialect's for an update that is not confirmed."""
+    return (answer.status, answer.body, answer.headers["retry-after"]) == (*refusal(dialect, "not confirmed"), "1")
+
+
+def _new_account() -> TestAccount:
+    from tapedeck.bootstrap import http as api_bootstrap
+
+    made = current_environment().cached(api_bootstrap.build_admin_services).accounts.create()
+    return TestAccount(made.account, made.auth_token)
+
+
+def test_the_simulated_engine_confirms_inside_the_request(aws: None, dialect: str) -> None:
+    """Pauses and resumes are answered without a wait, also after the clock was put forward by an hour."""
+    del aws  # only has to be there
+    with serving("simulated", WAITS) as standin:
+        account = _new_account()
+        update = make_recording(standin, account, dialect)
+        for _ in range(3):
+            assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
+            ControlClient(standin).post("/clock", {"advance": 3600})
+        assert [update("paused").status, update("paused").status] == [200, 200]
+
+
+def test_without_an_engine_a_pause_is_not_confirmed(aws: None, dialect: str) -> None:
+    """A pause is answered at once with the dialect's error, and stays requested; other updates do not wait."""
+    del aws  # only has to be there
+    with serving("none", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
+        update = make_recording(standin, _new_account(), dialect)
+        started = time.monotonic()
+        assert is_not_confirmed(update("paused"), dialect)
+        assert is_not_confirmed(update("paused"), dialect)
+        assert time.monotonic() - started < 10
+        assert update("in-progress").status == 200
+        assert update("stopped").status == 200
+
+
+def test_an_external_engine_confirms_pauses(aws: None, dialect: str) -> None:
+    """Twenty pauses are each answered once the connector has confirmed them."""
+    del aws  # only has to be there
+    with serving("external", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
+        connector = Connector(standin)
+        update = make_recording(standin, _new_account(), dialect)
+        with connector.running():
+            for _ in range(20):
+                assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
+        assert len({version for kind, version in connector.received if kind == "recording.pause"}) == 20
+
+
+def test_a_pause_while_the_connector_is_away(aws: None, dialect: str) -> None:
+    """A pause is not confirmed within the deadline; it is the first command that the connector gets afterwards."""
+    del aws  # only has to be there
+    with serving("external", {**WAITS, "CONFIRM_WITHIN_MS": "500"}) as standin:
+        connector = Connector(standin)
+        update = make_recording(standin, _new_account(), dialect)
+        with connector.running():
+            assert update("in-progress").status == 200
+            while not connector.received:
+                time.sleep(0.01)
+        connector.received.clear()
+        assert is_not_confirmed(update("paused"), dialect)
+        with connector.running():
+            while update("paused").status != HTTPStatus.OK:
+                pass
+        assert connector.received[0] == ("recording.pause", 2)
