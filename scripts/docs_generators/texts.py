@@ -25,7 +25,7 @@ VARIABLES: Final = {
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
     "ENGINE_ROLE": "ARN of the role whose credentials engines get for their queues.",
     "ENGINE_GONE_AFTER_MINUTES": "Minutes for which a media engine may be lost before what it has is ended.",
-    "MAX_CALL_HOURS": "Hours after which a live call is ended.",
+    "MAX_CALL_HOURS": "Hours after which a live call or conference is ended.",
     "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",
     "CONFIRM_UPDATES": "Which updates of recordings wait for the media engine: `none`, `pause` or `pause+stop`.",
     "CONFIRM_WITHIN_MS": "Milliseconds that such an update waits at most, 500 to 10000.",
@@ -46,7 +46,7 @@ METRICS: Final = {
     "UrgentSendsFailed": "when a request that waits could not send its command at once; the stream sends it",
     "EngineLost": "each minute: media engines that have not reported for 45 seconds",
     "ResourcesLost": "each minute: calls, conferences and captures that were ended because their engine is gone",
-    "CallsTooLong": "each hour: calls that were ended because they lasted longer than `MaxCallHours`",
+    "CallsTooLong": "each hour: calls and conferences that were ended because they lasted longer than `MaxCallHours`",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
     "EventsRefused": "when an engine event can never be applied",
@@ -170,7 +170,9 @@ ALARM_ACTIONS: Final = {
         f"Find them in the {_LOG}, by the reason `engine_lost`. Their callbacks are delivered. If the engine's disk "
         "is readable, its audio is accepted for `LateAudioDays`."
     ),
-    "CallsTooLongAlarm": "Check whether the engine reports the ends of calls. Raise `MaxCallHours` if they are real.",
+    "CallsTooLongAlarm": (
+        "Check whether the engine reports the ends of calls and conferences. Raise `MaxCallHours` if they are real."
+    ),
     "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
     "RecordingsTimedOutAlarm": (
         "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "

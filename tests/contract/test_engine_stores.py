@@ -153,8 +153,8 @@ def test_a_deleted_engine_is_forgotten(presences: PresenceTable, engine: str) ->
     assert presences.get_presence(engine) is None
 
 
-def test_old_calls_of_an_engine_are_found(live: LiveIndex, account: TestAccount, engine: str) -> None:
-    """Only live calls of this engine that were created before a time are found, without conferences."""
+def test_what_an_engine_has_for_long_is_found(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """Only live calls and conferences of this engine that were created before a time are found."""
     service = api_bootstrap.get_api_services()
     calls = []
     for hour in range(3):
@@ -164,10 +164,11 @@ def test_old_calls_of_an_engine_are_found(live: LiveIndex, account: TestAccount,
         calls.append(call.id)
     conference = service.conferences.register(account.id, fresh(), conference=new_id(NOW * 1000))
     assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), fresh())
-    assert [call.id for call in live.find_old_calls(engine, NOW)] == []
-    assert {call.id for call in live.find_old_calls(engine, NOW + 3_601)} == set(calls[:2])
+    assert [found.id for found in live.find_old(engine, NOW)] == []
+    assert {found.id for found in live.find_old(engine, NOW + 3_601)} == {*calls[:2], conference.id}
     service.calls.end(account.id, calls[0])
-    assert [call.id for call in live.find_old_calls(engine, NOW + 3_601)] == [calls[1]]
+    service.conferences.end(account.id, conference.id)
+    assert [found.id for found in live.find_old(engine, NOW + 3_601)] == [calls[1]]
 
 
 def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccount, engine: str) -> None:

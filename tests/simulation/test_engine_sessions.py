@@ -197,6 +197,22 @@ def test_a_new_session_gets_its_unconfirmed_commands_once(world: World) -> None:
     assert opened(world, current, listed).counted == Counter()
 
 
+def test_the_monitor_ends_conferences_that_last_too_long(world: World) -> None:
+    """A conference of 24 hours is ended, and its engine is sent the command; a younger one goes on."""
+    old = world.conferences.register(world.account, "Old").id
+    world.clock.sleep(3_000)
+    young = world.conferences.register(world.account, "Young").id
+    current = boot(world)
+    opened(world, current, [LiveResource("conference", world.account, each) for each in (old, young)])
+    world.clock.sleep(86_400 - 3_000)
+    world.sessions.note_alive(ENGINE.name, current, 1, EngineHealth())
+    assert world.background.engine_monitor.run() == Counter(calls_too_long=1)
+    found = [world.conferences.get(world.account, each) for each in (old, young)]
+    assert [each.status for each in found] == ["completed", "init"]
+    assert found[0].requested_version > found[0].confirmed_version
+    assert world.background.engine_monitor.run() == Counter()
+
+
 def test_the_monitor_ends_calls_that_last_too_long(world: World) -> None:
     """A call of 24 hours is ended, once an hour; a younger one goes on."""
     old = begin(world)

@@ -223,8 +223,9 @@ class World:
             clock,
         )
         monitor = EngineMonitor(
-            self.presences, self.sessions, self.live, self.calls, EngineLimits(15, 24), clock, self._note_failure
-        )
+            self.presences, self.sessions, self.live, self.calls, self.conferences, EngineLimits(15, 24), clock,
+            self._note_failure,
+        )  # fmt: skip
         reconcile = Reconciler(
             PendingWorkIndex(database),
             store,

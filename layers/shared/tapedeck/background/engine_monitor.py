@@ -1,4 +1,4 @@
-"""Monitor the media engines: notice lost ones, end what they had if they stay away, end endless calls (REL-23)."""
+"""Monitor the media engines: notice lost ones, end what they had if they stay away or it lasts too long (REL-23)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,10 +12,11 @@ from tapedeck.background.outbound import pending_command
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome
-from tapedeck.domain.errors import CallHasEnded, EventRejected
+from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress, EventRejected
 from tapedeck.domain.recording import Recording
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.calls import Calls
+from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.engine_sessions import ENGINE_LOST, EndReport, EngineSessions
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.clock import Clock
@@ -24,7 +25,7 @@ from tapedeck.ports.engines import LiveStore, PresenceStore
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """After how many minutes a lost engine is gone for good (C-195), and how many hours a call may last (C-200)."""
+    """Minutes after which a lost engine is gone (C-195), and hours that a call or conference may last (C-200)."""
 
     gone_after_minutes: int = 15
     max_call_hours: int = 24
@@ -45,6 +46,7 @@ class EngineMonitor:
         sessions: ends what a lost engine had.
         live: what engines have.
         calls: ends calls that last too long.
+        conferences: ends conferences that last too long.
         limits: how long an engine may be lost, and how long a call may last.
         clock: milliseconds.
         report: is called with each error that one engine caused.
@@ -56,6 +58,7 @@ class EngineMonitor:
         sessions: EngineSessions,
         live: LiveStore,
         calls: Calls,
+        conferences: Conferences,
         limits: EngineLimits,
         clock: Clock,
         report: Callable[[Exception], object],
@@ -64,12 +67,13 @@ class EngineMonitor:
         self._sessions = sessions
         self._live = live
         self._calls = calls
+        self._conferences = conferences
         self._limits = limits
         self._clock = clock
         self._report = report
         self._lost: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
-        self._looked_for_old_calls_at = 0
+        self._looked_for_old_at = 0
 
     def run(self) -> Counter[str]:
         """Read all presences; end what engines had that are gone, or deleted by force (C-236). Idempotent.
@@ -78,7 +82,7 @@ class EngineMonitor:
             `engines_lost`: engines that are lost now, without deleted ones; `engines_gone`: those that stayed away too
             long or were deleted, once for each session;
             `resources_lost`: calls, conferences and captures that were ended because their engine is gone;
-            `calls_too_long`: calls that lasted longer than the limit, looked for once an hour;
+            `calls_too_long`: calls and conferences that lasted longer than the limit, looked for once an hour;
             `failed`: engines of which something could not be ended, which the next run tries again.
 
         Raises:
@@ -95,10 +99,10 @@ class EngineMonitor:
         counted = Counter(engines_lost=sum(not each.deleted_at for each in lost))
         for presence in gone:
             counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
-        if now - self._looked_for_old_calls_at >= _HOUR:
+        if now - self._looked_for_old_at >= _HOUR:
             for presence in presences:
-                counted += self._attempt(lambda presence=presence: self._end_old_calls(presence.engine, now))  # type: ignore[misc]
-            self._looked_for_old_calls_at = now
+                counted += self._attempt(lambda presence=presence: self._end_old(presence.engine, now))  # type: ignore[misc]
+            self._looked_for_old_at = now
         return counted
 
     def is_lost(self, engine: str | None) -> bool:
@@ -109,13 +113,16 @@ class EngineMonitor:
         """Whether an engine was lost for so long that everything that it had is ended."""
         return engine in self._gone
 
-    def _end_old_calls(self, engine: str, now: int) -> Counter[str]:
-        """End the calls of an engine that last longer than the limit, and send it the commands to hang up."""
+    def _end_old(self, engine: str, now: int) -> Counter[str]:
+        """End the calls and conferences of an engine that last longer than the limit, and send it the commands."""
         ended = 0
-        for call in self._live.find_old_calls(engine, now - self._limits.max_call_hours * _HOUR):
-            status = CallStatus.COMPLETED if call.status is CallStatus.IN_PROGRESS else CallStatus.FAILED
-            with suppress(CallHasEnded):
-                self._calls.end(call.account, call.id, status)
+        for found in self._live.find_old(engine, now - self._limits.max_call_hours * _HOUR):
+            with suppress(CallHasEnded, ConferenceNotInProgress):
+                if isinstance(found, Conference):
+                    self._conferences.end(found.account, found.id)
+                else:
+                    status = CallStatus.COMPLETED if found.status is CallStatus.IN_PROGRESS else CallStatus.FAILED
+                    self._calls.end(found.account, found.id, status)
                 ended += 1
         return Counter(calls_too_long=ended)
 

@@ -158,7 +158,14 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     def engine_monitor() -> EngineMonitor:
         limits = EngineLimits(settings.engine_gone_after_minutes, settings.max_call_hours)
         return EngineMonitor(
-            PresenceTable(database), engine_sessions(), LiveIndex(database), api.calls, limits, clock, report_failure
+            PresenceTable(database),
+            engine_sessions(),
+            LiveIndex(database),
+            api.calls,
+            api.conferences,
+            limits,
+            clock,
+            report_failure,
         )
 
     @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine import EngineCapabilities, EnginePresence, MediaEngine
 from tapedeck.domain.recording import Parent
 from tapedeck.ports.changes import PendingWork
@@ -147,8 +148,8 @@ class LiveStore(Protocol):
         """
         ...
 
-    def find_old_calls(self, engine: str, before: int) -> Sequence[Call]:
-        """Return the calls that an engine has and that were created before the second `before`."""
+    def find_old(self, engine: str, before: int) -> Sequence[Call | Conference]:
+        """Return the calls and conferences that an engine has and that were created before the second `before`."""
         ...
 
     def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:

@@ -17,7 +17,7 @@ from tapedeck.adapters.dynamodb.items import (
 )
 from tapedeck.adapters.dynamodb.stream import command_payload_from, resource_from
 from tapedeck.domain.call import LIVE, Call
-from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.engine import SEQUENCE_RESERVE, EngineCapabilities, EnginePresence
 from tapedeck.domain.engine_command import is_pending
 from tapedeck.domain.identity import created_at
@@ -131,11 +131,13 @@ class LiveIndex(ConditionalTable):
                 if item is not None and resource is not None and "live" in item and item.get("engine") == engine:
                     yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
 
-    def find_old_calls(self, engine: str, before: int) -> Sequence[Call]:
-        """1 request per shard, and 1 per 100 calls that are found."""
-        keys = [key for shard in _SHARDS for key in self._keys(engine, shard) if _is_call_before(key, before)]
+    def find_old(self, engine: str, before: int) -> Sequence[Call | Conference]:
+        """1 request per shard, and 1 per 100 calls and conferences that are found."""
+        keys = [key for shard in _SHARDS for key in self._keys(engine, shard) if _is_before(key, before)]
         found = [resource_from(item or {}) for item in self._database.get_many(keys)]
-        return [call for call in found if isinstance(call, Call) and call.is_live and call.engine == engine]
+        return [
+            each for each in found if isinstance(each, Call | Conference) and each.is_live and each.engine == engine
+        ]
 
     def _keys(self, engine: str, shard: str) -> list[Key]:
         """Return the keys of an engine's resources in one shard: 1 request per megabyte."""
@@ -224,6 +226,6 @@ def _key(resource: LiveResource) -> Key:
     return (call_key if resource.kind == "call" else conference_key)(resource.account, resource.id)
 
 
-def _is_call_before(key: Key, before: int) -> bool:
-    """Whether a key is that of a call which was created before the second `before`."""
-    return key["SK"] == "CALL" and created_at(key["PK"].rpartition("#")[2]) < before
+def _is_before(key: Key, before: int) -> bool:
+    """Whether a key is that of a call or conference which was created before the second `before`."""
+    return key["SK"] in {"CALL", "CONF"} and created_at(key["PK"].rpartition("#")[2]) < before
