@@ -12,7 +12,7 @@ from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.domain.engine import EngineCapabilities
 from tests.client import FunctionClient
 from tests.functions.background_world import World
-from tests.functions.stage import call_path
+from tests.functions.stage import call_path, conference_path
 
 LOST = {"twilio": (503, 20503), "signalwire": (503, 20504)}
 CREATED = {"twilio": 201, "signalwire": 200}
@@ -71,6 +71,19 @@ def test_the_engine_of_a_conference_is_that_of_its_calls(world: World) -> None:
     conference = world.stage.conference(engine="ast1")
     call = world.stage.call(conference=conference.id)
     assert create(world.client("twilio"), call) == (503, 20503)
+
+
+def test_no_participant_is_dialed_by_a_lost_engine(world: World) -> None:
+    """Dialing into a conference of a lost engine is 503, and nothing is written; another conference goes on."""
+    open_session(world, "ast1", seconds_ago=45)
+    open_session(world, "ast2", seconds_ago=44)
+    client, form = world.client("twilio"), {"From": "client:a", "To": "client:b"}
+    lost, alive = (world.stage.conference(engine=engine) for engine in ("ast1", "ast2"))
+    world.discard()
+    answer = client.post(*conference_path(client, lost), "Participants", form=form)
+    assert (answer.status, answer.body["code"]) == (503, 20503)
+    assert world.changes() == []
+    assert client.post(*conference_path(client, alive), "Participants", form=form).status == 201
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

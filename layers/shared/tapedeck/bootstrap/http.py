@@ -85,8 +85,10 @@ def build_api_services(environment: Environment) -> ApiServices:
         registry = EngineRegistryTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
         choice = EngineChoice(PresenceTable(database), registry, now)
         only = environment.default_engine
-        choose = choice.choose if only is None else lambda _account: only
-        return Participants(ParticipantTable(database), calls, conferences, now, choose)
+        table = ParticipantTable(database)
+        if only is not None:
+            return Participants(table, calls, conferences, now, lambda _account: only)
+        return Participants(table, calls, conferences, now, choice.choose, engine_rules().require_alive)
 
     def make_transcriptions() -> "Transcriptions":
         from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable  # noqa: PLC0415

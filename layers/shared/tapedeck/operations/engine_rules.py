@@ -65,6 +65,16 @@ class EngineRules:
         presences = self._presences.read() or {}
         return all(self._is_alive(each) and _has(each, needed) for each in presences.values())
 
+    def require_alive(self, engine: str) -> None:
+        """Check that an engine is alive.
+
+        Raises:
+            NoEngineAvailable: it is lost (C-238).
+        """
+        presence = (self._presences.read() or {}).get(engine)
+        if presence is not None and not self._is_alive(presence):
+            raise NoEngineAvailable
+
     def require(self, call: Call, needed: frozenset[str]) -> None:
         """Check that the engine of a call is alive and has these capabilities.
 
@@ -76,12 +86,12 @@ class EngineRules:
             NoEngineAvailable: it is lost (C-238).
             NotEligibleForRecording: it lacks a capability (C-239).
         """
-        presence = (self._presences.read() or {}).get(self._engine_of(call) or "")
-        if presence is None:
+        engine = self._engine_of(call)
+        if engine is None:
             return
-        if not self._is_alive(presence):
-            raise NoEngineAvailable
-        if not _has(presence, needed):
+        self.require_alive(engine)
+        presence = (self._presences.read() or {}).get(engine)
+        if presence is not None and not _has(presence, needed):
             raise NotEligibleForRecording
 
     def _is_alive(self, presence: EnginePresence) -> bool:

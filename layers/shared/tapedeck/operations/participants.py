@@ -1,6 +1,6 @@
 """Participants of conferences: list, update, remove and dial them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,6 +74,14 @@ class Participants:
 
     Membership is derived from the participant and its conference: the end of a conference removes all participants
     without writing their rows (REL-9).
+
+    Args:
+        store: the participants.
+        calls: their calls.
+        conferences: their conferences.
+        clock: milliseconds.
+        choose_engine: chooses the engine of a conference that has none.
+        require_alive: raises NoEngineAvailable if the engine of a conference is lost.
     """
 
     def __init__(
@@ -83,12 +91,14 @@ class Participants:
         conferences: Conferences,
         clock: Clock,
         choose_engine: EngineChooser,
+        require_alive: Callable[[str], object] = lambda _engine: None,
     ) -> None:
         self._store = store
         self._calls = calls
         self._clock = clock
         self._conferences = conferences
         self._choose_engine = choose_engine
+        self._require_alive = require_alive
 
     def of_conference(
         self, account: str, conference: str, wanted: ParticipantFilter, page: PageRequest
@@ -225,7 +235,7 @@ class Participants:
         The call belongs to the engine of the conference. A conference without one gets the engine with most room.
 
         Raises:
-            NoEngineAvailable: the conference has no engine, and none can take it.
+            NoEngineAvailable: the conference has no engine, and none can take it; or its engine is lost.
             NotFound: no live conference has this id.
             LabelInUse: another participant has the label.
             InvalidParameter: the conference name is invalid, or the participant to coach is not in this conference.
@@ -278,7 +288,9 @@ class Participants:
         raise StoreBusy
 
     def _with_engine(self, conference: Conference) -> Conference:
-        """Return the conference with an engine: its own, else the one with most room."""
+        """Return the conference with an engine: its own, which must not be lost, else the one with most room."""
+        if conference.engine is not None:
+            self._require_alive(conference.engine)
         engine = conference.engine or self._choose_engine(conference.account)
         if engine is None:
             raise NoEngineAvailable
