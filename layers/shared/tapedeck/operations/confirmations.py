@@ -6,6 +6,7 @@ from typing import Final
 from tapedeck.domain.engine import EnginePresence
 from tapedeck.domain.errors import NotConfirmed, NotEligibleForRecording, StoreFailure
 from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.operations.engine_rules import KnownPresences
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.confirmations import Patience, UrgentSender
 from tapedeck.ports.engines import PresenceStore
@@ -18,9 +19,6 @@ READ_EVERY_MS: Final = ((500, 25), (1_000, 50))
 """Until so many milliseconds after the write, the recording is read at this interval (C-226)."""
 
 LATER_READ_EVERY_MS: Final = 100
-
-PRESENCE_FRESH_MS: Final = 5_000
-"""How long this process remembers which engines are alive and what they can do."""
 
 _PAUSED: Final = RecordingStatus.PAUSED
 
@@ -52,15 +50,12 @@ class Confirmations:
     ) -> None:
         self._store = store
         self._sender = sender
-        self._presence_store = presences
+        self._presences = KnownPresences(presences, clock, monotonic_clock)
         self._patience = patience
         self._within_ms = within_ms
         self._monotonic_clock = monotonic_clock
         self._clock = clock
         self._report_unsent = report_unsent
-        self._presences: Mapping[str, EnginePresence] = {}
-        self._presences_read_at: tuple[int, int] | None = None
-        """When the presences were read, by the monotonic clock and by the clock."""
 
     def start(self) -> int:
         """Return the time from which a wait counts; call it before the write."""
@@ -76,7 +71,7 @@ class Confirmations:
         Raises:
             NotEligibleForRecording: it cannot.
         """
-        presences = self._read_presences()
+        presences = self._presences.read()
         if presences is None or all(each.capabilities.pause for each in presences.values()):
             return
         recording = find()
@@ -120,7 +115,7 @@ class Confirmations:
             engine = self._engine_of(recording.parent, recording.engine)
         except StoreFailure:
             return  # the stream sends the command; the deadline holds anyway
-        presences = self._read_presences()
+        presences = self._presences.read()
         if presences is not None and not self._may_be_alive(engine, presences):
             raise NotConfirmed("engine_lost")
         if engine is None:
@@ -151,19 +146,6 @@ class Confirmations:
             conference_id = call.conference
         conference = self._store.get_conference(parent.account, conference_id) if conference_id is not None else None
         return conference.engine if conference is not None else None
-
-    def _read_presences(self) -> Mapping[str, EnginePresence] | None:
-        """Return the presences, read at most 5 seconds ago; None if they cannot be read."""
-        now = self._monotonic_clock(), self._clock()
-        read_at = self._presences_read_at
-        # Neither a clock that was set back nor a frozen process may make them look newer.
-        if read_at is None or not all(0 <= now[i] - read_at[i] < PRESENCE_FRESH_MS for i in (0, 1)):
-            try:
-                self._presences = {each.engine: each for each in self._presence_store.list_presences()}
-            except StoreFailure:
-                return None
-            self._presences_read_at = now
-        return self._presences
 
     def _read(self, recording: Recording) -> RecordingProgress | None:
         """Read how far the engine is; if the table does not answer, what was known before."""
