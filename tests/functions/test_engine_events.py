@@ -113,10 +113,11 @@ def test_a_name_of_another_engine_is_taken(world: World) -> None:
 
 
 def test_a_conference_of_the_api_gets_its_engine(world: World) -> None:
-    """A conference that was created over the API has the engine chosen for it, whose report of its start is taken."""
+    """A conference that was created over the API has the engine chosen for it; the report of its start repeats that."""
     added = world.services.participants.add(world.account.account, _name("Dialed"), AddParticipant("+1", "+2"))
     assert world.services.conferences.get(world.account.account, added.conference).engine == "standin"
-    assert world.stage.engine.report(ConferenceStartReport(added.conference, "Dialed")).outcome is TAKEN
+    result = world.stage.engine.report(ConferenceStartReport(added.conference, "Dialed"))
+    assert result.outcome is EventOutcome.REPEATED
     found = world.services.conferences.get(world.account.account, added.conference)
     assert (found.engine, found.status) == ("standin", ConferenceStatus.INIT)
 
