@@ -15,9 +15,9 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.observability import CanonicalLog
-from tapedeck.operations.media import object_key
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import QueueMessage, WebhookResult
+from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
 
 FIELDS_OF_ENGINES: Final = {
@@ -89,10 +89,10 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
     conference = stage.conference("completed")
     world.ingest(
         f"{{{CANARY}",
-        world.event("recording.completed", **about, key=f"{CANARY}.wav"),
+        world.event("recording.completed", **about, **{**capture_fields(recording.id, b""), "ticket": CANARY}),
         world.event("participant.joined", conference=conference.id, call=call.id),
         world.event("call.ended", call=new_id(world.clock())),
-        world.event("recording.completed", **about, key=object_key(call.account, recording.id)),
+        world.event("recording.completed", **about, **capture_fields(recording.id, b"")),
     )
     assert len(world.convert([QueueMessage({"account": CANARY}, "", "")])) == 1
     world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
@@ -106,7 +106,7 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ("take_engine_events", "refused", "unknown_key", {"EventsRefused": 1}),
         ("take_engine_events", "refused", "wrong_state", {"EventsRefused": 1}),
         ("take_engine_events", "later", None, {"EventsLater": 1}),
-        ("take_engine_events", "taken", None, {}),
+        ("take_engine_events", "refused", "wrong_state", {"EventsRefused": 1}),
         ("finish_recording", "unreadable", "MalformedBody", {}),
         ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.
@@ -131,7 +131,8 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
 
 def test_logs_metrics_in_embedded_metric_format(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
     """A line has its metrics in the format that CloudWatch extracts them from."""
-    event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, key="other")
+    more = {**capture_fields("c" * 32, b""), "ticket": "other"}
+    event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, **more)
     world.ingest(event)
     line, _request = log_lines()
     (metrics,) = line["_aws"]["CloudWatchMetrics"]

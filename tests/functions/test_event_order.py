@@ -8,8 +8,9 @@ import pytest
 
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording, RecordingStatus
+from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
-from tests.media import capture, sound
+from tests.media import sound
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -140,9 +141,12 @@ def test_days_of_skew_change_no_status(world: World, skew: int) -> None:
 def test_another_engine_changes_nothing(world: World) -> None:
     """An event about a recording of another engine is refused, and its capture is not converted."""
     recording = world.stage.recording(world.stage.call(), confirmed_version=1, engine="other")
-    capture(world.services, recording, sound(2))
-    key = f"{world.account.account}/{recording.id}/original.wav"
-    reports: dict[str, dict[str, Any]] = {"paused": {}, "stopped": {}, "completed": {"key": key}, "absent": {}}
+    reports: dict[str, dict[str, Any]] = {
+        "paused": {},
+        "stopped": {},
+        "completed": capture_fields(recording.id, sound(2)),
+        "absent": {},
+    }
     for kind, more in reports.items():
         assert world.ingest(world.event(f"recording.{kind}", **about(recording), **more)) == []
         assert [(report["outcome"], report["code"]) for report in world.reports] == [("refused", "not_yours")]

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import created_at, new_id
 from tests.client import DIALECTS, Answer, FunctionClient
+from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
 from tests.functions.objects import Objects
 from tests.media import sound
@@ -341,10 +342,9 @@ class Families(RuleBasedStateMachine):
         if recording is None:
             return
         if has_media and (recording.given_up or recording.status not in FINISHED | {"deleted"}):
-            self.bucket.put_at(self.account, recording.id, "original.wav", sound(2))
+            self.bucket.put_at(self.account, recording.id, "capture.wav", sound(2))
             recording.has_media = True
-        key = f"{self.account}/{recording.id}/original.wav"
-        self._report("recording.completed", **recording.about, key=key, late=late)
+        self._report("recording.completed", **recording.about, **capture_fields(recording.id, sound(2)), late=late)
 
     @rule(which=PICK, late=LATE)
     def report_absent(self, which: int, *, late: bool) -> None:
@@ -381,6 +381,8 @@ class Families(RuleBasedStateMachine):
         else:
             assert self.world.ingest(event) == [], event
             self.ingested_events.append(event)
+            self._publish()
+            assert self.world.convert() == []
 
     def _apply_call_event(self, event: Event) -> None:
         call = _find(self.all_calls, event["call"])

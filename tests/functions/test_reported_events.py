@@ -17,13 +17,13 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.media import object_key
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck_standin.telephony.audio import Part, make_wav
+from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
-from tests.media import capture, sound
+from tests.media import sound
 from tests.reporter import next_seq
 from tests.thoroughness import scaled
 
@@ -1034,9 +1034,8 @@ def test_a_wrong_engine_clock_keeps_times_in_order(world: World, applied: Ingest
 # Ends of recordings.
 
 
-def _completed(world: World, recording: Recording, **more: Any) -> dict[str, Any]:
-    key = object_key(world.account.account, recording.id)
-    return world.event("recording.completed", **{**_about(recording), "key": key, "size": 32_044, **more})
+def _completed(world: World, recording: Recording, content: bytes, **more: Any) -> dict[str, Any]:
+    return world.event("recording.completed", **_about(recording), **{**capture_fields(recording.id, content), **more})
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped"])
@@ -1046,16 +1045,20 @@ def test_a_recording_is_completed(
 ) -> None:
     """A recording completes with its media and their duration, and late events change nothing."""
     recording = world.stage.recording(parent, status, confirmed_version=confirmed)
-    capture(world.services, recording, sound(2))
+    content = sound(2)
+    bucket.put(recording, "capture.wav", content)
     now = world.clock.step(9)
-    event = _completed(world, recording)
+    event = _completed(world, recording, content)
     assert world.ingest(event) == []
+    assert recording_of(world, recording).status is RecordingStatus.STOPPED
+    assert (world.publish(), world.convert()) == ([], [])
     found = recording_of(world, recording)
     versions = 1 if status == "stopped" else 2
     assert found == replace(
         recording, status=RecordingStatus.COMPLETED, version=recording.version + versions,
         confirmed_version=recording.version + versions, duration=2, updated=now, pause_behavior=found.pause_behavior,
         ended=recording.ended if status == "stopped" else now, last_event_seq=event["seq"] * (status != "stopped"),
+        captured_at=now, capture_size=event["bytes"], capture_sha256=event["sha256"],
     )  # fmt: skip
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     before = all_items(world)
@@ -1067,35 +1070,28 @@ def test_a_recording_is_completed(
     assert all_items(world) == before
 
 
-@pytest.mark.parametrize("key_of", ["another recording's", "another account's", "another name"])
-def test_an_unexpected_key_is_rejected(world: World, bucket: Objects, key_of: str) -> None:
-    """An event with another object key is rejected and counted, and the recording does not change (REL-11)."""
+def test_another_ticket_is_refused(world: World, bucket: Objects) -> None:
+    """An event with the ticket of another recording is refused, and neither recording changes (REL-11)."""
     recording = world.stage.recording(world.stage.call(), "stopped")
     other = world.stage.recording(world.stage.call(), "stopped")
-    key = {
-        "another recording's": object_key(recording.parent.account, other.id),
-        "another account's": object_key(world.accounts.create().account, recording.id),
-        "another name": object_key(recording.parent.account, recording.id, "mono"),
-    }[key_of]
-    capture(world.services, other, sound(2))
+    bucket.put(other, "capture.wav", sound(2))
     before = all_items(world)
-    assert world.ingest(_completed(world, recording, key=key)) == []
+    ticket = capture_fields(other.id, sound(2))["ticket"]
+    assert world.ingest(_completed(world, recording, sound(2), ticket=ticket)) == []
     assert all_items(world) == before
     assert [(report["outcome"], report["code"]) for report in world.reports] == [("refused", "unknown_key")]
-    assert bucket.names(other) == {"original.wav"}
+    assert bucket.names(other) == {"capture.wav"}
 
 
-@pytest.mark.parametrize(("content", "size"), [(None, 32_044), (b"", 0), (b"", 32_044), (b"garbage", 7)])
-def test_missing_media_are_retried(world: World, content: bytes | None, size: int) -> None:
-    """With missing, empty or unreadable media the recording is stopped, and the event is retried."""
+def test_missing_media_are_retried(world: World, bucket: Objects) -> None:
+    """With a missing capture the recording is stopped, and the event is retried."""
     recording = world.stage.recording(world.stage.call(), confirmed_version=1)
-    if content is not None:
-        capture(world.services, recording, content)
-    assert world.ingest(_completed(world, recording, size=size)) == [0]
+    assert world.ingest(_completed(world, recording, sound(2))) == [0]
     assert recording_of(world, recording).status is RecordingStatus.STOPPED
     assert world.reports[-1]["outcome"] == "later"
-    capture(world.services, recording, sound(2))
-    assert world.ingest(_completed(world, recording)) == []
+    bucket.put(recording, "capture.wav", sound(2))
+    assert world.ingest(_completed(world, recording, sound(2))) == []
+    assert (world.publish(), world.convert()) == ([], [])
     assert recording_of(world, recording).status is RecordingStatus.COMPLETED
 
 
@@ -1108,22 +1104,21 @@ def test_too_short_or_silent_media_make_a_recording_absent(
 ) -> None:
     """Media that are too short or silent are deleted, and the error code says why."""
     recording = world.stage.recording(world.stage.call(), "stopped", confirmed_version=1)
-    capture(world.services, recording, content)
-    assert world.ingest(_completed(world, recording)) == []
+    bucket.put(recording, "capture.wav", content)
+    assert world.ingest(_completed(world, recording, content)) == []
+    assert (world.publish(), world.convert()) == ([], [])
     found = recording_of(world, recording)
     assert (found.status, found.error, found.duration) == (RecordingStatus.ABSENT, error, 0)
     assert bucket.names(recording) == set()
 
 
-@pytest.mark.parametrize("state", ["absent", "deleted"])
-def test_late_media_are_deleted(world: World, bucket: Objects, state: str) -> None:
-    """Media of an absent or deleted recording are deleted, and the recording does not change."""
-    recording = world.stage.recording(world.stage.call(), "completed" if state == "deleted" else "absent")
-    if state == "deleted":
-        world.services.media.delete(recording.parent, recording.id)
-    capture(world.services, recording, sound(2))
+def test_late_media_are_deleted(world: World, bucket: Objects) -> None:
+    """The capture of a deleted recording is deleted, and the recording does not change."""
+    recording = world.stage.recording(world.stage.call(), "completed")
+    world.services.media.delete(recording.parent, recording.id)
+    bucket.put(recording, "capture.wav", sound(2))
     before = all_items(world)
-    assert world.ingest(_completed(world, recording)) == []
+    assert world.ingest(_completed(world, recording, sound(2))) == []
     assert all_items(world) == before
     assert bucket.names(recording) == set()
 
@@ -1132,8 +1127,9 @@ def test_late_media_complete_a_recording_that_was_given_up(world: World, bucket:
     """Media of a recording that timed out complete it, although it was published as absent (C-210)."""
     recording = world.stage.recording(world.stage.call(), "stopped")
     world.services.media.give_up(recording.parent, recording.id)
-    capture(world.services, recording, sound(2))
-    assert world.ingest(_completed(world, recording)) == []
+    bucket.put(recording, "capture.wav", sound(2))
+    assert world.ingest(_completed(world, recording, sound(2))) == []
+    assert (world.publish(), world.convert()) == ([], [])
     found = recording_of(world, recording)
     assert (found.status, found.version, found.error) == (RecordingStatus.COMPLETED, recording.version + 2, None)
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
@@ -1172,21 +1168,20 @@ def test_an_event_of_an_unknown_recording_is_retried(world: World, retried: Inge
     """Events of an unknown recording, or of one of another parent or account, are retried."""
     call, other = world.stage.call(), world.stage.call()
     theirs = world.stage.recording(other, "stopped")
-    account = world.account.account
     kinds: dict[str, dict[str, Any]] = {
         "recording.started": {}, "recording.paused": {}, "recording.resumed": {"version": 2}, "recording.stopped": {},
         "recording.completed": {}, "recording.absent": {},
     }  # fmt: skip
     for recording, of in ((new_engine_id(world), call.id), (theirs.id, call.id)):
         for kind, more in kinds.items():
-            key = {"key": object_key(account, recording)} if kind == "recording.completed" else {}
+            key = capture_fields(recording, b"x") if kind == "recording.completed" else {}
             retried(kind, parent={"type": "call", "id": of}, recording=recording, **more, **key)
     finished = world.stage.recording(other, "completed")
     retried("recording.completed", parent={"type": "call", "id": call.id}, recording=finished.id,
-                key=object_key(account, finished.id))  # fmt: skip
+                **capture_fields(finished.id, b"x"))  # fmt: skip
     stranger = world.accounts.create().account
     for kind, more in kinds.items():
-        key = {"key": object_key(stranger, theirs.id)} if kind == "recording.completed" else {}
+        key = capture_fields(theirs.id, b"x") if kind == "recording.completed" else {}
         retried(kind, **_about(theirs), account=stranger, **more, **key)
 
 
@@ -1197,7 +1192,7 @@ def test_events_of_a_deleted_recording_are_ignored(world: World, ignored: Ingest
     for kind, more in (
         ("recording.started", {"source": "DialVerb"}), ("recording.started", {"version": 1}),
         ("recording.paused", {}), ("recording.stopped", {"version": 2}), ("recording.stopped", {}),
-        ("recording.completed", {"key": object_key(recording.parent.account, recording.id)}), ("recording.absent", {}),
+        ("recording.completed", capture_fields(recording.id, b"x")), ("recording.absent", {}),
     ):  # fmt: skip
         ignored(kind, **_about(recording), **more)
     ignored("transcription.completed", recording=recording.id, transcription=new_engine_id(world), text="Hello.")
@@ -1211,7 +1206,7 @@ ORDER: Final = [
 
 @pytest.mark.sized
 @pytest.mark.parametrize("order", list(permutations(range(5)))[:: scaled(deep=1, ci=5, fast=17)])
-def test_events_in_any_order_lead_to_one_end(world: World, order: Sequence[int]) -> None:
+def test_events_in_any_order_lead_to_one_end(world: World, bucket: Objects, order: Sequence[int]) -> None:
     """In any order of events the recording ends once, with one callback for each change, in order."""
     call = world.stage.call()
     parent = Parent(call.account, ParentKind.CALL, call.id)
@@ -1219,14 +1214,17 @@ def test_events_in_any_order_lead_to_one_end(world: World, order: Sequence[int])
     world.discard()
     for target in (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED):
         world.services.recordings.update(parent, recording.id, target)
-    capture(world.services, recording, sound(1))
+    bucket.put(recording, "capture.wav", sound(1))
     events = [
-        _completed(world, recording) if version is None else world.event(kind, **_about(recording), version=version)
+        _completed(world, recording, sound(1))
+        if version is None
+        else world.event(kind, **_about(recording), version=version)
         for kind, version in ORDER
     ]
     for place in order:
         world.clock.step(1)
         assert world.ingest(events[place], events[place]) == []
+    assert (world.publish(), world.convert()) == ([], [])
     found = recording_of(world, recording)
     assert (found.status, found.version, found.confirmed_version, found.is_pending) == (
         RecordingStatus.COMPLETED,
@@ -1309,7 +1307,7 @@ def _broken(operation: str) -> Exception:
 GET, UPDATE, TRANSACT, BATCH = "GetItem", "UpdateItem", "TransactWriteItems", "BatchGetItem"
 
 
-def test_number_of_table_requests(world: World) -> None:
+def test_number_of_table_requests(world: World, bucket: Objects) -> None:
     """Each kind of event needs a fixed number of requests to the table."""
     call, conference, other = (
         world.stage.call("ringing"),
@@ -1321,7 +1319,7 @@ def test_number_of_table_requests(world: World) -> None:
     participant = world.stage.participant(conference)
     added = world.services.participants.add(conference.account, conference.id, AddParticipant("+1", "+2"))
     of_participant = {"conference": conference.id, "call": participant.call}
-    capture(world.services, recording, sound(1))
+    bucket.put(recording, "capture.wav", sound(1))
     costs: list[tuple[str, dict[str, Any], list[str]]] = [
         ("call.answered", {"call": new_engine_id(world), "to": "+1", "from": "+2"}, [GET, TRANSACT]),
         ("call.answered", {"call": call.id}, [GET, UPDATE]),
@@ -1330,7 +1328,7 @@ def test_number_of_table_requests(world: World) -> None:
         ("recording.paused", _about(recording), [GET, UPDATE]),
         ("recording.stopped", _about(recording), [GET, UPDATE]),
         ("recording.completed",
-         {**_about(recording), "key": object_key(conference.account, recording.id)}, [GET, GET, UPDATE]),
+         {**_about(recording), **capture_fields(recording.id, sound(1))}, [GET, GET, UPDATE]),
         ("participant.joined", {"conference": conference.id, "call": call.id}, [BATCH, GET, TRANSACT]),
         ("participant.changed", {**of_participant, "muted": True}, [BATCH, TRANSACT]),
         ("participant.changed", {**of_participant, "version": 1}, [BATCH]),

@@ -21,7 +21,8 @@ from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, StandardMes
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
 from tapedeck_standin.telephony.engine import Engine
 from tests.client import make_event
-from tests.engine_reports import batch_of
+from tests.engine_reports import batch_of, capture_fields
+from tests.simulation.storage import MemoryObjects
 
 LAST_BOOT: Final = "f" * 32
 """The session of every report: no other session of the engine supersedes it."""
@@ -256,7 +257,16 @@ class RawQueue(MemoryQueue):
 
 
 class ObservableEngine(Engine):
-    """A media engine whose captures can be inspected."""
+    """A media engine whose captures can be inspected; it uploads them, and reports them by ticket."""
+
+    objects: MemoryObjects
+
+    def _report(self, event_type: str, cause: Mapping[str, Any], *, group: str | None = None, **fields: Any) -> None:
+        if event_type == "recording.completed":
+            content = self.objects.uploaded(fields["key"])
+            named = {name: fields[name] for name in ("parent", "recording")}
+            fields = {**named, **capture_fields(fields["recording"], content)}
+        super()._report(event_type, cause, group=group, **fields)
 
     def capturing(self) -> list[str]:
         """Ids of the recordings that are being captured."""

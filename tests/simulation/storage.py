@@ -40,6 +40,14 @@ class MemoryObjects:
         """Store a file."""
         self.content[key] = source.read_bytes()
 
+    def upload(self, key: str, source: Path) -> None:
+        """Store a capture where its upload goes; `key` is that of the audio which is made of it."""
+        self.write(key.replace("original", "capture"), source)
+
+    def uploaded(self, key: str) -> bytes:
+        """Return a capture that was stored by `upload` and not deleted since."""
+        return self.content[key.replace("original", "capture")]
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects."""
         for key in keys:

@@ -130,7 +130,7 @@ def injection_points() -> int:
         Scenario(world).play()
         assert violations_of(world) == []
         assert world.commands.kinds == set(CommandKind)
-        assert {entry[1] for entry in world.log.observed} == {"done", "delivered", "taken"}
+        assert {entry[1] for entry in world.log.observed} == {"done", "delivered", "taken", "repeated"}
         return world.fault_injector.points - begins
 
 

@@ -43,6 +43,7 @@ def _simulate_outage(world: World) -> None:
                 world.engine.process_commands,
                 world.engine.finish_due_media,
                 world.ingest.run_once,
+                world.finish.run_once,
                 world.deliver.run_once,
             ):
                 world.run(action)

@@ -270,8 +270,9 @@ class World:
             make_uploads=_unused,
         )
         self.engine = ObservableEngine(
-            self.command_queue, self.event_channel, clock, self.objects.write, lambda *_: None, lambda _: self.absence
+            self.command_queue, self.event_channel, clock, self.objects.upload, lambda *_: None, lambda _: self.absence
         )
+        self.engine.objects = self.objects
         self._recordings_table = names["RecordingsTable"]
         self.publish = StreamSource(
             self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_ATTEMPTS,

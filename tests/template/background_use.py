@@ -15,13 +15,13 @@ from tapedeck.bootstrap.environment import Environment, OutboundClients
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
-from tapedeck.operations.media import object_key
 from tapedeck.ports.messaging import FailureReason, WebhookRequest, WebhookResult
 from tapedeck.settings import STANDIN_ENGINE_TOKEN, Settings
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import STACK
 from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.client import ROOT, FunctionClient, find_route, make_event
+from tests.engine_reports import capture_fields
 from tests.template.recorder import Recorder
 
 _CONFIRMATIONS: Final = {
@@ -121,12 +121,8 @@ class Scenario:
         return found
 
     def _as_protocol_2(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return an event with the fields of protocol 2: the key of a capture is its ticket."""
+        """Return an event with the fields of protocol 2."""
         match event["type"]:
-            case "recording.completed":
-                key = event.pop("key")
-                found = self._s3.list_objects_v2(Bucket=os.environ["MEDIA_BUCKET"], Prefix=key).get("Contents", [{}])
-                return {**event, "ticket": key, "bytes": found[0].get("Size", 0), "sha256": "0" * 64}
             case "recording.absent":
                 event.pop("error", None)
                 return {**event, "reason": "only_silence"}
@@ -166,11 +162,16 @@ class Scenario:
         self.publish()
         list(self._drain("ENGINE_QUEUE_PREFIX", ENGINE))
 
-    def capture(self, recording: str, *parts: Part) -> str:
-        """Store captured audio in the media bucket; return its key."""
-        key = object_key(self.mine.account, recording)
+    def capture(self, recording: str, *parts: Part) -> dict[str, Any]:
+        """Store the capture of a recording as its upload does; return the fields that report it."""
+        key, content = f"{self.mine.account}/{recording}/capture.wav", make_wav(list(parts), [True])
+        self._s3.put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=content, ChecksumAlgorithm="SHA256")
+        return capture_fields(recording, content)
+
+    def store_audio(self, recording: str, *parts: Part) -> None:
+        """Store audio where clients fetch it, although its recording is not completed."""
+        key = f"{self.mine.account}/{recording}/original.wav"
         self._s3.put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=make_wav(list(parts), [True]))
-        return key
 
     def upload(self, recording: Recording, *parts: Part) -> None:
         """Store the capture of a stopped recording, and note it."""
@@ -373,9 +374,10 @@ def _end_with_completed_recording(scenario: Scenario) -> None:
     for kind, more in (
         ("recording.started", {"source": "Conference"}),
         ("recording.stopped", {}),
-        ("recording.completed", {"key": scenario.capture(recording, _AUDIBLE)}),
+        ("recording.completed", scenario.capture(recording, _AUDIBLE)),
     ):
         assert scenario.report(kind, **captured, **more)
+    scenario.convert(json.dumps({"account": scenario.mine.account, **captured}))
     assert scenario.report("conference.ended", conference=conference)
 
 
@@ -396,13 +398,14 @@ def _use_recordings(scenario: Scenario) -> None:
         scenario.confirm_commands()
     for kind in ("recording.paused", "recording.resumed", "recording.stopped", "recording.paused"):
         scenario.report(kind, **_ref(recording))
-    assert scenario.report("recording.completed", **_ref(recording), key="another/account/original.wav")
-    assert not scenario.report(
-        "recording.completed", **_ref(recording), key=object_key(scenario.mine.account, recording.id), size=0
-    )
-    key = scenario.capture(recording.id, _SILENCE, _AUDIBLE, _SILENCE)
+    missing = capture_fields(recording.id, b"")
+    assert scenario.report("recording.completed", **_ref(recording), **{**missing, "ticket": "another"})
+    assert not scenario.report("recording.completed", **_ref(recording), **missing)
+    captured = scenario.capture(recording.id, _SILENCE, _AUDIBLE, _SILENCE)
     for _ in range(2):
-        assert scenario.report("recording.completed", **_ref(recording), key=key)
+        assert scenario.report("recording.completed", **_ref(recording), **captured)
+    scenario.publish()
+    scenario.convert()
     scenario.publish()
     transcription = {"recording": recording.id, "transcription": scenario.make_id()}
     for text in ("Hello.", None):
@@ -411,20 +414,18 @@ def _use_recordings(scenario: Scenario) -> None:
         "transcription.completed", recording=scenario.make_id(), transcription=scenario.make_id()
     )
     scenario.mine.delete("Recordings", _sid(scenario, ResourceType.RECORDING, recording.id))
+    assert scenario.report("recording.completed", **_ref(recording), **captured)
     scenario.publish()
 
-    for kind, parts in (
-        ("recording.completed", (_SILENCE,)),
-        ("recording.absent", ()),
-        ("recording.failed", (_AUDIBLE,)),
-    ):
+    for kind, parts in (("recording.completed", (_SILENCE,)), ("recording.absent", ())):
         running = _recording(scenario, call)
         scenario.confirm_commands()
         _move(scenario, running, "stopped")
-        key = scenario.capture(running.id, *parts) if parts else ""
-        scenario.report(kind, **_ref(running), **({"key": key} if kind == "recording.completed" else {}))
+        captured = scenario.capture(running.id, *parts) if parts else {}
+        scenario.report(kind, **_ref(running), **captured)
         scenario.publish()
-        scenario.report(kind, **_ref(running), **({"key": key} if kind == "recording.completed" else {}))
+        scenario.report(kind, **_ref(running), **captured)
+        scenario.convert()
 
     # Recordings that the engine starts, also for an ended call.
     own = {"parent": {"type": "call", "id": call}, "recording": scenario.make_id()}
@@ -599,8 +600,9 @@ def _use_reconciler(scenario: Scenario) -> None:
         scenario.report("recording.started", **_ref(recording), version=1)
         _move(scenario, recording, "stopped")
     scenario.capture(never[0].id, _AUDIBLE)
-    scenario.capture(left[0].id, _AUDIBLE)
-    scenario.capture(left[1].id, _SILENCE)
+    scenario.store_audio(never[1].id, _AUDIBLE)
+    scenario.store_audio(left[0].id, _AUDIBLE)
+    scenario.store_audio(left[1].id, _SILENCE)
     scenario.lose_changes()
     for ahead in (60, 600, _HOUR, 24 * _HOUR):
         scenario.clock.ahead += ahead

@@ -103,7 +103,6 @@ starts_new: Final = CaptureStartReport(parent, REC, new=NewRecording(Source.RECO
 starts_in_room: Final = CaptureStartReport(room_parent, REC, new=NewRecording(Source.CONFERENCE))
 pauses, resumes, stops = (CaptureTransitionReport(parent, REC, to) for to in (S.PAUSED, S.IN_PROGRESS, S.STOPPED))
 uploads: Final = CaptureCompletionReport(parent, REC, "ticket", 8, "ab")
-stores: Final = CaptureCompletionReport(parent, REC, "key", 8, "")
 is_absent: Final = CaptureAbsenceReport(parent, REC, "lost")
 transcribes: Final = TranscriptionReport(REC, OTHER, "Hello.")
 
@@ -118,7 +117,7 @@ def refuses(code: str, *, final: bool = True, of: str = "recording") -> RefusalR
 
 def at(recording: Recording | None, **more: Any) -> Situation:
     """Return the situation of a recording whose capture has this key and ticket."""
-    return Situation(recording=recording, media_key="key", ticket="ticket", **more)
+    return Situation(recording=recording, ticket="ticket", **more)
 
 
 def known(outcome: str) -> tuple[str, str]:
@@ -328,9 +327,7 @@ ENDS: Final[list[Row]] = [
     (at(replace(captured, capture_size=9)), uploads, {}, WRONG_STATE),
     (at(absent), uploads, {}, WRONG_STATE),
     (at(deleted), uploads, {}, Apply(StateChange.DELETE_LATE_MEDIA)),
-    (at(stopped), stores, {}, Apply(StateChange.COMPLETE_RECORDING)),
-    (at(stopped), replace(stores, size=0), {}, LATER),
-    (at(completed), stores, {}, REPEATED),
+    (at(completed), uploads, {}, WRONG_STATE),
     (at(None), is_absent, {}, LATER),
     (at(replace(running, engine="two")), is_absent, {}, NOT_YOURS),
     (at(running), is_absent, {}, Apply(StateChange.MOVE_RECORDING, is_step=True)),

@@ -27,7 +27,7 @@ from tapedeck.domain.engine_report import (
 )
 from tapedeck.domain.engine_situation import Situation
 from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind
-from tapedeck.operations.media import Media, format_ticket, object_key
+from tapedeck.operations.media import Media, format_ticket
 from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
 
@@ -137,7 +137,6 @@ class SituationReader:
         hints: Hints,
     ) -> Situation:
         if not isinstance(report, CaptureStartReport):
-            key = object_key(parent.account, recording)
             found = self._store.read_recording(parent, recording)
             of = self._parent(parent) if found is not None and found.engine is None else None
             ticket = ""
@@ -146,7 +145,6 @@ class SituationReader:
             return Situation(
                 recording=found,
                 parent=of,
-                media_key=key,
                 ticket=ticket,
                 accepts_audio=found is not None and self._media.accepts_audio(found),
             )

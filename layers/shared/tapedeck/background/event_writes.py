@@ -271,8 +271,6 @@ class EventWriter:
             match change:
                 case StateChange.STOP_UNSTARTED:
                     self._recordings.stop_if_start_unconfirmed(parent, recording.id)
-                case StateChange.COMPLETE_RECORDING:
-                    self._media.complete(parent, recording.id)
                 case StateChange.NOTE_CAPTURE if isinstance(report, CaptureCompletionReport):
                     self._media.note_capture(parent, recording.id, report.ticket, report.size, report.sha256)
                 case StateChange.FINISH_WITHOUT_MEDIA:

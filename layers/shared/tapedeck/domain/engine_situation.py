@@ -18,9 +18,8 @@ class Situation:
     are those of the conference that the call joined last. `coached` is the participant to be coached. `name_holder` is
     the conference that took the name of a new one last. `recording` may be deleted; `parent` is its call or conference,
     if it is needed to know the engine or to start a recording; `active_recordings` are ids in that parent's set.
-    `is_of_other_parent`: the recording's id exists under another parent. `media_key` is where a capture must lie that
-    was not uploaded with a ticket; `ticket` is the ticket of the reported capture. `accepts_audio`: it is
-    not too late for the audio of the recording.
+    `is_of_other_parent`: the recording's id exists under another parent. `ticket` is the ticket of the reported
+    capture. `accepts_audio`: it is not too late for the audio of the recording.
     """
 
     call: Call | None = None
@@ -32,7 +31,6 @@ class Situation:
     parent: Call | Conference | None = None
     active_recordings: frozenset[str] = frozenset()
     is_of_other_parent: bool = False
-    media_key: str = ""
     ticket: str = ""
     accepts_audio: bool = False
 
@@ -63,7 +61,6 @@ class StateChange(StrEnum):
     """The engine paused, resumed or stopped a capture by itself."""
     STOP_UNSTARTED = "stop_unstarted"
     """A capture that never began is stopped; no callback reports a start."""
-    COMPLETE_RECORDING = "complete_recording"
     NOTE_CAPTURE = "note_capture"
     """The capture is uploaded; it is converted later."""
     DELETE_LATE_MEDIA = "delete_late_media"

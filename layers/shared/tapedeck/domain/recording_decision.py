@@ -131,8 +131,8 @@ def _decide_own_change(recording: Recording, event: EngineEvent, target: Recordi
 
 
 def decide_completion(situation: Situation, event: EngineEvent, report: CaptureCompletionReport) -> Decision:
-    """Decide on `recording.completed`; another key or ticket could belong to another account (REL-11)."""
-    if report.ticket not in {situation.media_key, situation.ticket}:
+    """Decide on `recording.completed`; another ticket could belong to another account (REL-11)."""
+    if report.ticket != situation.ticket:
         return Refuse(EventRefusal.UNKNOWN_KEY, "this is not the ticket of the capture")
     recording = situation.recording
     if recording is None:
@@ -144,15 +144,6 @@ def decide_completion(situation: Situation, event: EngineEvent, report: CaptureC
         return _STOP_FIRST
     if recording.status is RecordingStatus.DELETED:
         return Apply(StateChange.DELETE_LATE_MEDIA)
-    if report.ticket == situation.ticket:
-        return _decide_capture(situation, recording, report)
-    if recording.status is RecordingStatus.COMPLETED:
-        return repeated("the recording is completed")
-    return Later("the media are missing") if report.size == 0 else Apply(StateChange.COMPLETE_RECORDING)
-
-
-def _decide_capture(situation: Situation, recording: Recording, report: CaptureCompletionReport) -> Decision:
-    """Decide on an uploaded capture of a recording that is not captured any more."""
     if recording.captured_at is not None:
         if (recording.capture_size, recording.capture_sha256) == (report.size, report.sha256):
             return repeated("the capture is known")
