@@ -246,17 +246,24 @@ def known(account: TestAccount, counted: tuple[Any, Wire]) -> dict[str, Any]:
     return dict(authenticator._remembered)
 
 
+def remember(authenticator: Authenticator, known: dict[str, Any], account: str) -> None:
+    """Put the credentials into the cache of a service, with the rules of the account, as their verification does."""
+    authenticator._remembered.update(known)
+    for _, at, monotonic_at in known.values():
+        authenticator._remembered_rules[account] = (authenticator._defaults, at, monotonic_at)
+
+
 @pytest.fixture
 def client(dialect: str, account: TestAccount, service: ApiServices, known: dict[str, Any]) -> FunctionClient:
     """A client of the test's dialect and account, whose credentials are already cached by this test's service."""
-    service.authenticator._remembered.update(known)
+    remember(service.authenticator, known, account.id)
     return FunctionClient(DIALECTS[dialect], account.id, account.token)
 
 
 @pytest.fixture
 def make_twilio(account: TestAccount, service: ApiServices, known: dict[str, Any]) -> Callable[[], FunctionClient]:
     """Makes clients of Twilio's dialect, for features that only Twilio has."""
-    service.authenticator._remembered.update(known)
+    remember(service.authenticator, known, account.id)
     return lambda: FunctionClient(DIALECTS["twilio"], account.id, account.token)
 
 

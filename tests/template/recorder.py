@@ -1,13 +1,16 @@
 """Records the AWS requests of functions as the permissions that they need."""
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
@@ -100,6 +103,15 @@ class Recorder:
     def run(self, operation: str, **event: Any) -> dict[str, Any]:
         """Invoke a function without a route; return its result."""
         return self.load_handler(ROOT, operation)(event, None)
+
+    def send(self, request: AWSPreparedRequest) -> SimpleNamespace:
+        """Record a request that was signed without a client, of the JSON protocol of SQS; it succeeds."""
+        header = request.headers["X-Amz-Target"]
+        target = header.decode() if isinstance(header, bytes) else str(header)
+        service, _, operation = target.removeprefix("Amazon").partition(".")
+        assert isinstance(request.body, bytes), "the whole body is in memory"
+        self._record(service.lower(), operation, json.loads(request.body))
+        return SimpleNamespace(status_code=200)
 
     def record_outcome(self, outcome: str) -> None:
         """Record the logged outcome of one record for the running function."""

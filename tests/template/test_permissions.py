@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import pytest
 
+from tapedeck.adapters import urgent_queue
 from tapedeck.adapters.dynamodb import recordings as recording_table
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
+from tapedeck.adapters.dynamodb.items import parent_key
 from tapedeck.adapters.dynamodb.presence import PresenceTable
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, current_environment
@@ -43,9 +45,9 @@ PRUNE_AT: Final = 2
 OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "create_call_recording": {200, 201, 400, 401, 404, 422},
     "get_call_recording": {200, 206, 304, 307, 400, 401, 404, 405, 416},
-    "update_call_recording": {200, 400, 401, 404, 422},
+    "update_call_recording": {200, 400, 401, 404, 408, 422, 503},
     "get_conference_recording": {200, 206, 304, 307, 400, 401, 404, 405, 416},
-    "update_conference_recording": {200, 400, 401, 404, 422},
+    "update_conference_recording": {200, 400, 401, 404, 408, 422, 503},
     "get_call": {200, 401, 404},
     "get_conference": {200, 401, 404, 405},
     "update_conference": {200, 400, 401, 404, 422},
@@ -167,7 +169,7 @@ def recorder(
 
 @pytest.mark.ci
 def test_roles_grant_exactly_what_the_functions_use(
-    recorder: Recorder, install_environment: Callable[[Environment], object]
+    recorder: Recorder, install_environment: Callable[[Environment], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each role has every permission that its function uses in any branch, and no other."""
     clock, receiver = Clock(), Receiver()
@@ -203,6 +205,12 @@ def test_roles_grant_exactly_what_the_functions_use(
         mine.get("Nothing")
     _use_accounts(recorder)
     _use_engines(recorder)
+    monkeypatch.setattr(urgent_queue, "URLLib3Session", lambda **_: recorder)
+    for name, value in (("CONFIRM_UPDATES", "pause"), ("CONFIRM_WITHIN_MS", "500")):
+        monkeypatch.setenv(name, value)
+    install_environment(replace(environment, default_engine=None))
+    for dialect in (TWILIO, SIGNALWIRE):
+        _use_confirmed_updates(_client(dialect), recorder)
 
     stack = Stack()
     assert recorder.outcomes == OUTCOMES
@@ -628,6 +636,27 @@ def _open_session(recorder: Recorder) -> None:
     )
     presences = PresenceTable(DynamoDBTable(recorder.dynamodb, os.environ["RECORDINGS_TABLE"], time.sleep))
     presences.open_session("dialer", "0" * 32, None, 1 << 40, EngineCapabilities(place=True), None)
+
+
+def _use_confirmed_updates(mine: FunctionClient, recorder: Recorder) -> None:
+    """Pause a recording of a call and one of a conference, of an engine that does not confirm it."""
+    services = api_bootstrap.get_api_services()
+    conference, _, _ = _conference(mine)
+    first = _begin(mine, conference)
+    for kind, parent in ((ParentKind.CALL, first), (ParentKind.CONFERENCE, conference)):
+        key = parent_key(Parent(mine.account, kind, parent))
+        recorder.dynamodb.update_item(
+            TableName=os.environ["RECORDINGS_TABLE"], Key={name: {"S": value} for name, value in key.items()},
+            UpdateExpression="SET engine = :engine", ExpressionAttributeValues={":engine": {"S": "dialer"}},
+        )  # fmt: skip
+        recording = services.recordings.register_started(
+            Parent(mine.account, kind, parent), source=Source.START_CALL_RECORDING, call=first
+        )
+        collection, resource = (
+            ("Calls", ResourceType.CALL) if kind is ParentKind.CALL else ("Conferences", ResourceType.CONFERENCE)
+        )
+        sids = mine.sid(resource, parent), mine.sid(ResourceType.RECORDING, recording.id)
+        mine.post(collection, sids[0], "Recordings", sids[1], form={"Status": "paused"})
 
 
 def _call(mine: FunctionClient) -> str:
