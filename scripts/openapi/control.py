@@ -220,6 +220,10 @@ class _Components:
         if isinstance(model, str):
             schema = EVENTS.json_schema(by_alias=True, mode="validation", ref_template=REFERENCE)
             name = model
+            # Presence belongs to the session of an engine, not to events that are reported by hand.
+            variant = schema["discriminator"]["mapping"].pop("engine.alive")
+            schema["oneOf"].remove({"$ref": variant})
+            del schema["$defs"][variant.rpartition("/")[2]]
         else:
             schema, name = model.model_json_schema(by_alias=True, ref_template=REFERENCE), model.__name__
         for inner, definition in schema.pop("$defs", {}).items():
@@ -257,7 +261,11 @@ def _refined(name: str, schema: Schema) -> Schema:
 
 def _add_rules(name: str, field: str, definition: Schema) -> None:
     text = _text_of(definition)
-    if field == "account" or (name, field) == ("CreateAccountRequest", "sid"):
+    if (name, field) in {("CreateEngineRequest", "name"), ("CreateCallRequest", "engine")}:
+        text["pattern"] = "^[a-z][a-z0-9-]{0,31}$"
+    elif (name, field) == ("CreateEngineRequest", "accounts"):
+        definition["anyOf"][0]["items"]["pattern"] = _either(ResourceType.ACCOUNT)
+    elif field == "account" or (name, field) == ("CreateAccountRequest", "sid"):
         text["pattern"] = _either(ResourceType.ACCOUNT)
     elif (name, field) == ("CreateApiKeyRequest", "sid"):
         text["pattern"] = _either(ResourceType.API_KEY)

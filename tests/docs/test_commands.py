@@ -105,8 +105,8 @@ def test_the_example_of_waiting_works(port: str) -> None:
 def test_the_example_of_an_engine_event_works(port: str) -> None:
     """The example reports that the line is busy; the call ends with that status."""
     *_, example, _ = blocks("docs/reference/control-api.md")
-    accepted, idle, call = run(example, port)
-    assert (list(accepted), idle, call["status"]) == (["id"], {"left": []}, "busy")
+    reported, call = run(example, port)
+    assert (list(reported), reported["outcome"], call["status"]) == (["id", "outcome"], "taken", "busy")
 
 
 def test_the_example_of_a_warning_works(port: str) -> None:

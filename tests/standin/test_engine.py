@@ -388,7 +388,7 @@ def test_accounts_do_not_share_media(driver: EngineDriver, standin: StandIn) -> 
 
 @pytest.mark.ci
 def test_clock_can_be_advanced_by_weeks(driver: EngineDriver) -> None:
-    """A recording is limited to one hour; a deleted one disappears after 40 days."""
+    """A recording is limited to one hour, a call to one day; a deleted recording disappears after 40 days."""
     call = driver.call()
     short = driver.api.post("Calls", call, "Recordings").body["sid"]
     driver.advance(2)
@@ -397,7 +397,9 @@ def test_clock_can_be_advanced_by_weeks(driver: EngineDriver) -> None:
     assert driver.api.delete("Recordings", short).status == 204
     long = driver.api.post("Calls", call, "Recordings").body["sid"]
     driver.advance(40 * 86_400)
-    driver.hang_up(call)
+    driver.settle()
+    assert driver.api.get("Calls", call).body["status"] == "completed"
+    driver.advance(2)
     driver.settle()
     assert int(driver.api.get("Calls", call, "Recordings", long).body["duration"]) == 3600
     listed = driver.api.get("Recordings", IncludeSoftDeleted="true").body["recordings"]

@@ -15,6 +15,7 @@ from tests.tutorials.test_pages import PAGES, page_name
 ACTIONS: Final = {"actions/checkout@v4", "astral-sh/setup-uv@v6"}
 VARIABLES: Final = {option.envvar for option in serve.params if isinstance(option, click.Option)}
 PLUGIN_VARIABLES: Final = {"TAPEDECK_COMMAND", "TAPEDECK_URL", "TAPEDECK_READY"}
+CONNECTOR_VARIABLES: Final = {"TAPEDECK_ENGINE_TOKEN"}
 
 
 def _yaml(page: str) -> dict[str, Any]:
@@ -49,9 +50,9 @@ def _commands(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_named_variables_exist(page: Path) -> None:
-    """Every variable of Tapedeck that a page names is one of the server or of the plugin."""
+    """Every variable of Tapedeck that a page names is one of the server, of the plugin or of a connector."""
     named = set(re.findall(r"\bTAPEDECK_[A-Z_]+\b", page.read_text(encoding="utf-8")))
-    assert named - VARIABLES - PLUGIN_VARIABLES == set()
+    assert named - VARIABLES - PLUGIN_VARIABLES - CONNECTOR_VARIABLES == set()
 
 
 def test_the_workflows_have_githubs_form() -> None:

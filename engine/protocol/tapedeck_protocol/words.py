@@ -10,7 +10,7 @@ PROTOCOL: Final = 2
 """The version of the protocol."""
 
 _MAX_SEQ: Final = (1 << 53) - 1
-_MAX_TIME: Final = (1 << 43) - 1
+_MAX_TIME: Final = (1 << 48) - 1
 _MAX_COUNT: Final = (1 << 53) - 1
 
 

@@ -169,9 +169,10 @@ def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str,
 def _known_error(dialect: Dialect, status: int, code: int | None) -> ErrorAnswer | None:
     """Find the dialect's error with this status and code; without a code, prefer its general error."""
     refusals = [answers for kind, answers in ERROR_TABLE.items() if kind is not CredentialsMissing]
-    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the most general one first
-    known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
-    known += [RECORDING_UPDATE_CONTENDED, SERVICE_UNAVAILABLE]
+    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]
+    # The most general one of each status first.
+    known = [RECORDING_UPDATE_CONTENDED, SERVICE_UNAVAILABLE]
+    known += [dialect.answer_for(answers) for answers in (*refusals, *faults)]
     found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
     if code is None:
         general = dialect.answer_for(ERROR_TABLE[MalformedBody]).code

@@ -318,11 +318,11 @@ def _other_engines(dynamodb: Any, table: str) -> list[Attributes]:  # noqa: ANN4
 
 
 def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
-    """Return the keys of other items in the partitions of these items."""
+    """Return the keys of other items in the partitions of these items, and of the presence of engines."""
     seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
     found: list[Attributes] = []
     deleted = list_entry_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]
-    for partition in sorted({deleted, *(partition for partition, _ in seeded)}):
+    for partition in sorted({deleted, "ENGINES", *(partition for partition, _ in seeded)}):
         request = {
             "TableName": table,
             "KeyConditionExpression": "PK = :pk",

@@ -192,9 +192,12 @@ class Scheduler:
             for delivery in self._callback_log.scheduled_retries
             if delivery.next_attempt_at is not None
         ]
+        now = self._clock()
         engine_due = self._engine.outbox.next_due() if self._engine is not None else None
-        due += [at for at in (engine_due, self._finishing.next_due) if at is not None]
-        return max(0, min(due) - self._clock()) if due else None
+        # An event that is due already waits for something else than time.
+        due += [at for at in (engine_due,) if at is not None and at > now]
+        due += [at for at in (self._finishing.next_due,) if at is not None]
+        return max(0, min(due) - now) if due else None
 
     def _advance_clock(self, milliseconds: int) -> int:
         with self._lock:  # no background work is running
