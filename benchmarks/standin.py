@@ -104,7 +104,9 @@ def count_requests(service: ApiServices) -> dict[str, int]:
 
     call = service.calls.register(STANDIN_ACCOUNT, to="+13105678901", from_="+13103384645", direction="inbound")
     path = f"Calls/CA{call.id}"
-    send("GET", f"{_BASE}/{path}")  # caches the credentials
+    # Caches the credentials, and which engines are alive.
+    other = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
+    send("POST", f"{_BASE}/Calls/CA{other.id}/Recordings")
     sid = request("create, first", "POST", f"{path}/Recordings")["sid"]
     request("create, already recording", "POST", f"{path}/Recordings")
     request("get call recording", "GET", f"{path}/Recordings/{sid}")

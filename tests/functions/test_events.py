@@ -37,9 +37,14 @@ PLACEHOLDERS: Final = {
     "<token>": r"[\w-]{43}",
     "<second>": r"\d{10}",
     "<millisecond>": r"\d{13}",
-    "<url>": r"https://\S+",
+    "<url>": r"https?://\S+",
+    "<credential>": r"\S*",
 }
 """Placeholders for values that differ between runs, with their patterns (events/README.md)."""
+
+
+MAYBE: Final = "<maybe>"
+"""Placeholder for a value that an answer may lack."""
 
 
 def read(path: Path) -> Any:
@@ -51,7 +56,8 @@ def mask(answer: Any, expected: Any) -> Any:
     """Replace values of the answer with the placeholders of the expected one, if they match its patterns."""
     match answer, expected:
         case dict(), dict():
-            return {name: mask(value, expected.get(name)) for name, value in answer.items()}
+            maybe = {name: MAYBE for name, value in expected.items() if value == MAYBE}
+            return {name: mask(value, expected.get(name)) for name, value in answer.items()} | maybe
         case list(), list():
             return [
                 mask(value, expected[place] if place < len(expected) else None) for place, value in enumerate(answer)

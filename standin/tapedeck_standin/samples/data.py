@@ -61,6 +61,7 @@ NEWER_TOKEN: Final = "newer-token"  # noqa: S105
 API_KEY: Final = "01972b5cee00700080000000000000a1"
 
 ENGINE: Final = "ast1"
+SESSION: Final = "01972b5cee00700080000000000000b1"
 ENGINE_TOKEN: Final = "tdk_ast1_OlderTokenOfTheSampleEngine0123456789abcdef"  # noqa: S105
 NEWER_ENGINE_TOKEN: Final = "tdk_ast1_NewerTokenOfTheSampleEngine0123456789abcdef"  # noqa: S105
 """The second token of this engine, so that either can be revoked."""
@@ -129,6 +130,7 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, encryptor: Encryptor) -> No
         delivery_of_absent(captured.recording(SILENT)),
     ):
         DeliveryTable(captured).put(delivery)
+    captured.transact([Write({"PK": "ENGINES", "SK": STANDIN_ENGINE}, item=_presence())])
     added = _other_keys(dynamodb, settings.recordings_table, captured.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
     _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in captured.items.values()])
@@ -310,6 +312,12 @@ def _engines() -> Iterable[Item]:
     yield {"PK": "LIST#ENGINES", "names": frozenset(tokens)}
 
 
+def _presence() -> Item:
+    """Return the presence of an engine, laid out as in `adapters.dynamodb.presence`; it counts as alive at any time."""
+    capabilities = {"place": True, "presence": False}
+    return {"boot": SESSION, "seen": NOON, "opened": NOON, "capabilities": capabilities}
+
+
 def _other_engines(dynamodb: Any, table: str) -> list[Attributes]:  # noqa: ANN401
     """Return the keys of other engines."""
     request = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": {":pk": {"S": "LIST#ENGINES"}}}
@@ -318,21 +326,30 @@ def _other_engines(dynamodb: Any, table: str) -> list[Attributes]:  # noqa: ANN4
 
 
 def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
-    """Return the keys of other items in the partitions of these items, and of the presence of engines."""
+    """Return the keys of other items in the partitions of these items, and in those that they list."""
     seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
-    found: list[Attributes] = []
     deleted = list_entry_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]
-    for partition in sorted({deleted, "ENGINES", *(partition for partition, _ in seeded)}):
+    partitions = {deleted, *(partition for partition, _ in seeded)}
+    found = _keys_in(dynamodb, table, partitions)
+    added = [key for key in found if (key["PK"]["S"], key["SK"]["S"]) not in seeded]
+    listed = {key.pop("parent")["S"] for key in added if "parent" in key} - partitions
+    return added + [{"PK": key["PK"], "SK": key["SK"]} for key in _keys_in(dynamodb, table, listed)]
+
+
+def _keys_in(dynamodb: Any, table: str, partitions: Iterable[str]) -> list[Attributes]:  # noqa: ANN401
+    """Return the keys of all items in these partitions; with the attribute `parent`, if they have it."""
+    found: list[Attributes] = []
+    for partition in sorted(partitions):
         request = {
             "TableName": table,
             "KeyConditionExpression": "PK = :pk",
             "ExpressionAttributeValues": {":pk": {"S": partition}},
-            "ProjectionExpression": "PK, SK",
+            "ProjectionExpression": "PK, SK, parent",
             "ConsistentRead": True,
         }
         for page in dynamodb.get_paginator("query").paginate(**request):
             found += page["Items"]
-    return [key for key in found if (key["PK"]["S"], key["SK"]["S"]) not in seeded]
+    return found
 
 
 def _write(dynamodb: Any, table: str, requests: Sequence[Any]) -> None:  # noqa: ANN401
