@@ -1,6 +1,7 @@
 """Uploads of captures follow the rules of S3's presigned URLs: exactly what was signed, and once."""
 
 import json
+import secrets
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -11,7 +12,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tapedeck.domain.identity import new_id
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
@@ -113,7 +113,7 @@ def test_refused_upload_is_passed_on() -> None:
 )
 def test_store_writes_once(tmp_path: Path, url: str) -> None:
     """The first file stays under the key of the URL; the second one is refused with 412."""
-    file, key = tmp_path / "capture.wav", f"{new_id(START)}/capture.wav"
+    file, key = tmp_path / "capture.wav", f"{secrets.token_hex(16)}/capture.wav"
     file.write_bytes(AUDIO)
     with mock_aws():
         client = boto3.client("s3", "us-east-1")
