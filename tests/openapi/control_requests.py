@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from schemathesis.generation import GenerationMode
 
+from tapedeck.settings import STANDIN_ENGINE
 from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
 from tests.openapi.standin import StandIn
 
@@ -82,10 +83,18 @@ class _Run:
         }
         return make[operation]()
 
-    def _make_acceptable(self, operation: str, given: dict[str, Any]) -> None:
-        """Adjust what depends on other fields or resources, and bound what takes time."""
+    def _name_existing(self, given: dict[str, Any]) -> None:
+        """Name accounts and an engine that exist."""
         if given.get("account") is not None:
             given["account"] = self._standin.account
+        if isinstance(given.get("accounts"), list):
+            given["accounts"] = [self._standin.account for _ in given["accounts"]]
+        if "engine" in given:
+            given["engine"] = STANDIN_ENGINE
+
+    def _make_acceptable(self, operation: str, given: dict[str, Any]) -> None:
+        """Adjust what depends on other fields or resources, and bound what takes time."""
+        self._name_existing(given)
         for name, most in _MOST.items():
             if name in given:
                 given[name] = min(given[name], most)

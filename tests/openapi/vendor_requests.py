@@ -154,5 +154,5 @@ def _has_empty_value(case: Any) -> bool:
 
 
 def _first(value: Any) -> str:
-    """Return a value as text; of a list, its first element."""
-    return str(next(iter(value), "") if isinstance(value, list) else value)
+    """Return a value as text; of a list, its first element; of an object, its first name, which is sent as a value."""
+    return str(next(iter(value), "") if isinstance(value, list | dict) else value)
