@@ -235,7 +235,7 @@ class AddParticipantCommand(_Command):
     type: Literal["participant.add"]
     conference: Annotated[Id, Field(description="The conference")]
     call: Annotated[Id, Field(description="The new call, which is the participant")]
-    wanted: Annotated[DialedParticipantState, Field(description="Whom to dial, and the desired state")]
+    wanted: Annotated[DialedParticipantState, Field(description="The party to dial, and the desired state")]
 
 
 class UpdateParticipantCommand(_Command):
