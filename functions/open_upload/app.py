@@ -5,9 +5,9 @@ POST /engine/v2/uploads
 
 from typing import Any, Final
 
+from tapedeck.background.parents import read_parent
 from tapedeck.bootstrap.engines import EngineServices, engine_endpoint
 from tapedeck.domain.engine import MediaEngine
-from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.engine_refusal import EngineRequestRefused
 from tapedeck.operations.uploads import UploadRefusal, UploadRefused
 from tapedeck_protocol.uploads import OpenUploadRequest
@@ -19,8 +19,7 @@ _CONFLICT: Final = 409
 @engine_endpoint("open_upload", OpenUploadRequest)
 def handler(services: EngineServices, engine: MediaEngine, request: OpenUploadRequest) -> dict[str, Any]:
     """Return a presigned URL, its headers, and the ticket to report with `recording.completed`."""
-    kind = ParentKind.CALL if request.parent.type == "call" else ParentKind.CONFERENCE
-    parent = Parent(request.account, kind, request.parent.id)
+    parent = read_parent(request.account, request.parent)
     try:
         opened = services.uploads.open(engine, parent, request.recording, request.bytes, request.sha256)
     except UploadRefused as refused:

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from tapedeck.background.session_requests import SessionRequests, read_health
+from tapedeck.background.event_batches import read_health
+from tapedeck.background.session_requests import SessionRequests
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, MediaEngine
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.operations.engine_sessions import OpenedSession, SessionOpening

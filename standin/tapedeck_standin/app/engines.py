@@ -7,19 +7,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tapedeck.adapters.dynamodb.client import DynamoDBTable
-from tapedeck.adapters.dynamodb.resources import ResourceTable
-from tapedeck.adapters.s3 import Bucket
 from tapedeck.background.event_batches import ReceivedBatch
+from tapedeck.background.parents import read_parent
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.engine_administration import get_engine_admin_services
 from tapedeck.bootstrap.engines import get_engine_services
-from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import EngineNameTaken, NotFound
-from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.operations.uploads import UploadRefused, Uploads
+from tapedeck.operations.uploads import UploadRefused
 from tapedeck.settings import STANDIN_ENGINE, STANDIN_ENGINE_TOKEN
 from tapedeck_protocol.session import OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadRequest
@@ -101,15 +97,8 @@ class EngineApi:
         return outcome
 
     def _open_upload(self, request: OpenUploadRequest) -> tuple[int, Mapping[str, Any]]:
-        environment = current_environment()
-        settings = environment.read_settings()
-        store = ResourceTable(
-            DynamoDBTable(environment.make_client("dynamodb"), settings.recordings_table, self._clock.sleep)
-        )
-        bucket = Bucket(environment.make_client("s3"), settings.media_bucket)
-        kind = ParentKind.CALL if request.parent.type == "call" else ParentKind.CONFERENCE
-        parent = Parent(request.account, kind, request.parent.id)
-        uploads = Uploads(store, bucket, self._clock, settings.late_audio_days)
+        parent = read_parent(request.account, request.parent)
+        uploads = get_engine_services().uploads
         try:
             opened = uploads.open(self._engine, parent, request.recording, request.bytes, request.sha256)
         except UploadRefused as refused:

@@ -66,6 +66,11 @@ class SessionTracker(Protocol):
         ...
 
 
+def read_health(alive: EngineAlive) -> EngineHealth:
+    """Return what an engine reports about itself with `engine.alive`."""
+    return EngineHealth(alive.capacity.max_calls, alive.live.calls, alive.draining)
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedBatch:
     """A batch as received.
@@ -159,8 +164,7 @@ class EventBatches:
         return self._engine_events.take(event, parsed.report)
 
     def _note_alive(self, engine: str, boot: str, seq: int, alive: EngineAlive) -> EventResult:
-        health = EngineHealth(alive.capacity.max_calls, alive.live.calls, alive.draining)
-        if self._sessions.note_alive(engine, boot, seq, health):
+        if self._sessions.note_alive(engine, boot, seq, read_health(alive)):
             return EventResult(EventOutcome.REFUSED, EventRefusal.SUPERSEDED, reason="newer session")
         problems = {
             "outbox.dead": alive.outbox.dead,

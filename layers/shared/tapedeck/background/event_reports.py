@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from tapedeck.background.parents import read_parent
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import EndReason
 from tapedeck.domain.engine_event import EventRefusal
@@ -33,10 +34,10 @@ from tapedeck.domain.engine_report import (
     SpeakingReport,
     TranscriptionReport,
 )
-from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.domain.recording import RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck_protocol import events as wire
-from tapedeck_protocol.words import EvidenceState, ParentRef, Subscription
+from tapedeck_protocol.words import EvidenceState, Subscription
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -167,7 +168,7 @@ def _capture_start(event: wire.RecordingStarted) -> CaptureStartReport:
     if event.source is not None:
         new = NewRecording(Source(event.source), event.call, event.trim, _callback(event.callback))
     return CaptureStartReport(
-        _parent(event.account, event.parent),
+        read_parent(event.account, event.parent),
         event.recording,
         event.channels,
         event.track,
@@ -179,24 +180,24 @@ def _capture_start(event: wire.RecordingStarted) -> CaptureStartReport:
 
 def _capture_pause(event: wire.RecordingPaused) -> CaptureTransitionReport:
     status = RecordingStatus.PAUSED if event.type == "recording.paused" else RecordingStatus.IN_PROGRESS
-    parent, evidence = _parent(event.account, event.parent), _evidence(event.evidence)
+    parent, evidence = read_parent(event.account, event.parent), _evidence(event.evidence)
     return CaptureTransitionReport(parent, event.recording, status, event.pause_behavior, evidence=evidence)
 
 
 def _capture_stop(event: wire.RecordingStopped) -> CaptureTransitionReport:
-    parent, evidence = _parent(event.account, event.parent), _evidence(event.evidence)
+    parent, evidence = read_parent(event.account, event.parent), _evidence(event.evidence)
     return CaptureTransitionReport(
         parent, event.recording, RecordingStatus.STOPPED, reason=event.reason, evidence=evidence
     )
 
 
 def _capture_completion(event: wire.RecordingCompleted) -> CaptureCompletionReport:
-    parent, evidence = _parent(event.account, event.parent), _evidence(event.evidence)
+    parent, evidence = read_parent(event.account, event.parent), _evidence(event.evidence)
     return CaptureCompletionReport(parent, event.recording, event.ticket, event.bytes, event.sha256, evidence)
 
 
 def _capture_absence(event: wire.RecordingAbsent) -> CaptureAbsenceReport:
-    parent = _parent(event.account, event.parent)
+    parent = read_parent(event.account, event.parent)
     return CaptureAbsenceReport(parent, event.recording, event.reason, _evidence(event.evidence))
 
 
@@ -207,7 +208,7 @@ def _refusal(event: wire.CommandRefused) -> RefusalReport:
         raise _InvalidField("recording")
     if event.recording is None and event.conference is None and event.call is None:
         raise _InvalidField("call")
-    parent = _parent(event.account, event.parent) if event.parent is not None else None
+    parent = read_parent(event.account, event.parent) if event.parent is not None else None
     return RefusalReport(event.code, event.final, event.call, event.conference, parent, event.recording)
 
 
@@ -219,10 +220,6 @@ def _callback(subscription: Subscription | None) -> CallbackSubscription | None:
     if url is None:
         raise _InvalidField("callback.url")
     return CallbackSubscription(url, subscription.method, subscription.events, subscription.dialect)
-
-
-def _parent(account: str, parent: ParentRef) -> Parent:
-    return Parent(account, ParentKind.CALL if parent.type == "call" else ParentKind.CONFERENCE, parent.id)
 
 
 def _evidence(state: EvidenceState | None) -> EvidenceHead | None:

@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from tapedeck.background.parents import read_parent
 from tapedeck.domain.engine import (
     ALIVE_EVERY_SECONDS,
     DEAD_AFTER_SECONDS,
     EngineCapabilities,
-    EngineHealth,
     MediaEngine,
 )
-from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.operations.engine_sessions import EngineSessions, SessionOpening
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.engines import CredentialsLender, LiveResource
-from tapedeck_protocol import events, session
+from tapedeck_protocol import session
 
 
 class SessionRequests:
@@ -58,11 +57,6 @@ class SessionRequests:
         }
 
 
-def read_health(alive: events.EngineAlive) -> EngineHealth:
-    """Return what an engine reports about itself with `engine.alive`."""
-    return EngineHealth(alive.capacity.max_calls, alive.live.calls, alive.draining)
-
-
 def _read_opening(request: session.OpenSessionRequest) -> SessionOpening:
     offered = request.capabilities
     return SessionOpening(
@@ -87,6 +81,5 @@ def _read_opening(request: session.OpenSessionRequest) -> SessionOpening:
 def _read_live(listed: session.LiveResource) -> LiveResource:
     parent = None
     if listed.kind == "recording" and listed.parent is not None:
-        kind = ParentKind.CALL if listed.parent.type == "call" else ParentKind.CONFERENCE
-        parent = Parent(listed.account, kind, listed.parent.id)
+        parent = read_parent(listed.account, listed.parent)
     return LiveResource(listed.kind, listed.account, listed.id, parent)
