@@ -195,8 +195,10 @@ class Scheduler:
         now = self._clock()
         engine_due = self._engine.outbox.next_due() if self._engine is not None else None
         # An event that is due already waits for something else than time.
-        due += [at for at in (engine_due,) if at is not None and at > now]
-        due += [at for at in (self._finishing.next_due,) if at is not None]
+        if engine_due is not None and engine_due > now:
+            due.append(engine_due)
+        if (finishing_due := self._finishing.next_due) is not None:
+            due.append(finishing_due)
         return max(0, min(due) - now) if due else None
 
     def _advance_clock(self, milliseconds: int) -> int:
