@@ -264,7 +264,9 @@ def participant_of(conference: Conference, call: str) -> Participant:
 
 def test_dialed_call_rings_and_is_answered(conference: Conference) -> None:
     """Call and participant change together; the participant counts from its answer on; repetitions are no-ops."""
-    calls, engine = api_bootstrap.get_api_services().calls, reporter(conference)
+    services, now = api_bootstrap.get_api_services(), current_environment().clock()
+    # The clock stands still, so that the times of start and update can be compared.
+    calls, engine = services.calls, EngineReporter(services, conference.account, lambda: now)
     (host,) = enter(conference)
     call = add(conference)
     before = read(conference)
@@ -279,7 +281,7 @@ def test_dialed_call_rings_and_is_answered(conference: Conference) -> None:
         answered = participant_of(conference, call)
         assert (answered.status, answered.sequence) == (ParticipantStatus.CONNECTED, before.sequence + 1)
         leg, found = calls.get(conference.account, call), read(conference)
-        assert (leg.status, leg.started) == (CallStatus.IN_PROGRESS, leg.updated)
+        assert (leg.status, leg.started, leg.updated) == (CallStatus.IN_PROGRESS, now // 1000, now // 1000)
         assert (found.status, found.participants) == (ConferenceStatus.IN_PROGRESS, 2)
         assert (found.first_call, found.version, found.sequence) == (host, before.version + 1, before.sequence + 2)
     assert engine.ringing(call).outcome is EventOutcome.STALE
