@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
 from tapedeck.ports.recordings import TransitionRejected
 from tapedeck.ports.stores import Store
 from tests.conftest import TestAccount
@@ -45,6 +45,33 @@ def test_the_first_capture_stays(store: Store, stopped: Recording) -> None:  # n
     assert noted == replace(stopped, captured_at=NOW + 5, capture_size=44, capture_sha256=SHA256)
     assert store.note_capture(stopped.parent, stopped.id, 45, "cd" * 32, NOW + 6) == noted
     assert read(store, stopped) == noted
+
+
+def test_a_capture_is_noted_with_the_end_of_its_evidence(store: Store, stopped: Recording) -> None:  # noqa: F811
+    """The end of the evidence chain is stored with the capture; nothing is written over a later end."""
+    late, earlier = EvidenceHead(5, "ef" * 32), EvidenceHead(5, "01" * 32)
+    noted = store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW + 5, late)
+    assert noted == replace(
+        stopped, captured_at=NOW + 5, capture_size=44, capture_sha256=SHA256, evidence_entries=5,
+        evidence_head="ef" * 32,
+    )  # fmt: skip
+    absent = replace(noted, status=RecordingStatus.ABSENT, updated=NOW + 6, duration=0, error=16101)
+    with pytest.raises(TransitionRejected) as raised:
+        store.finish_recording(absent, fresh(), by_engine=True, evidence=earlier)
+    assert raised.value.found == noted
+    end = store.finish_recording(absent, fresh(), by_engine=True, evidence=EvidenceHead(6, "23" * 32))
+    assert (end.status, end.evidence_entries, end.evidence_head) == ("absent", 6, "23" * 32)
+    assert read(store, stopped) == end
+
+
+def test_a_capture_is_not_noted_over_later_evidence(store: Store, stopped: Recording) -> None:  # noqa: F811
+    """A capture whose evidence ends before the stored end is not noted, and an exact change requires what was read."""
+    known = replace(stopped, evidence_entries=4, evidence_head="ef" * 32)
+    store.change_recording(stopped, known, fresh())
+    assert store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW + 5, EvidenceHead(4, "01" * 32)) == known
+    with pytest.raises(TransitionRejected):
+        store.change_recording(stopped, replace(stopped, evidence_entries=3, evidence_head="01" * 32), fresh())
+    assert read(store, stopped) == known
 
 
 def test_a_running_or_unknown_recording_has_no_capture(store: Store, account: TestAccount) -> None:  # noqa: F811

@@ -22,7 +22,6 @@ from tapedeck.domain.engine_report import (
     CaptureTransitionReport,
     ConferenceEndReport,
     ConferenceStartReport,
-    EvidenceHead,
     NewCall,
     NewRecording,
     ParticipantChangeReport,
@@ -33,7 +32,7 @@ from tapedeck.domain.engine_report import (
     SpeakingReport,
     TranscriptionReport,
 )
-from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.domain.recording import EvidenceHead, Parent, ParentKind, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck_protocol.events import CallFlow, EngineAlive
 from tests.engine.messages import (

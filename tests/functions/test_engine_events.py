@@ -20,7 +20,6 @@ from tapedeck.domain.engine_report import (
     CaptureStartReport,
     CaptureTransitionReport,
     ConferenceStartReport,
-    EvidenceHead,
     NewCall,
     RefusalReport,
     SpeakingReport,
@@ -28,7 +27,7 @@ from tapedeck.domain.engine_report import (
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import ParticipantStatus
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import EvidenceHead, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.functions.background_world import World

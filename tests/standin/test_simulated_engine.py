@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tapedeck_protocol.evidence import head_of
 from tapedeck_standin.telephony.captures import Capture
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 from tests.media import samples_of
@@ -83,7 +84,26 @@ def test_carries_out_commands_in_order(tapedeck: TapedeckDouble, engine: Simulat
         "id": tapedeck.events[1]["id"], "type": "recording.paused", "seq": 1002, "at": START + 2000,
         "account": ACCOUNT, "parent": {"type": "call", "id": CALL}, "recording": RECORDING, "version": 2,
         "pause_behavior": "silence", "legs": 1, "done_at": START + 2000, "offset": {"samples": 8000, "rate": 8000},
+        "evidence": {"n": 2, "head": tapedeck.events[1]["evidence"]["head"]},
     }  # fmt: skip
+
+
+def test_a_repetition_repeats_the_evidence(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+    """A repeated answer has the end of the chain that its first one had, also after the media were uploaded."""
+    for each in (PAUSE, STOP, STOP):
+        tapedeck.send(each)
+        run(engine)
+        tapedeck.now += 1000
+    assert engine.finish_due_media()
+    tapedeck.send(STOP)
+    run(engine)
+    assert [(event["type"], event["evidence"]["n"]) for event in tapedeck.events] == [
+        ("recording.started", 2), ("recording.stopped", 3), ("recording.stopped", 3), ("recording.completed", 4),
+        ("recording.stopped", 4),
+    ]  # fmt: skip
+    entries = tapedeck.events[3]["evidence_entries"]
+    assert [entry["type"] for entry in entries] == ["started", "paused", "stopped", "sealed"]
+    assert head_of(RECORDING, entries) == tapedeck.events[4]["evidence"]["head"]
 
 
 def test_pause_begins_a_recording_that_never_began(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
@@ -468,7 +488,7 @@ def test_resync(tapedeck: TapedeckDouble, engine: SimulatedEngine, cause: str) -
         [],
         [{
             "kind": "recording", "id": RECORDING, "parent": {"type": "call", "id": CALL}, "account": ACCOUNT,
-            "version": 1, "status": "in-progress", "since": START,
+            "version": 1, "status": "in-progress", "since": START, "evidence": tapedeck.events[0]["evidence"],
         }],
     ]  # fmt: skip
 

@@ -74,17 +74,19 @@ class CaptureUploader:
             return self._is_final(capture, status, answer)
         if self._upload(answer, wav_file) not in _STORED:
             return False
+        samples = min(capture.milliseconds, MAX_SECONDS * 1000) * RATE // 1000
+        capture.seal(digest, size, samples)
         self._report(
             capture.parent["id"],
             {
                 **_subject("recording.completed", capture),
                 "ticket": answer["ticket"],
                 "bytes": size,
-                "samples": min(capture.milliseconds, MAX_SECONDS * 1000) * RATE // 1000,
+                "samples": samples,
                 "rate": RATE,
                 "channels": capture.channels,
                 "sha256": digest,
-                "evidence_entries": [],
+                "evidence_entries": list(capture.evidence.entries),
                 "recovered": False,
                 "lost_ms": 0,
             },
@@ -103,4 +105,5 @@ class CaptureUploader:
 def _subject(event_type: str, capture: Capture) -> dict[str, Any]:
     return {
         "type": event_type, "account": capture.account, "parent": capture.parent, "recording": capture.recording,
+        "evidence": capture.evidence_state,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
+from tapedeck_protocol.evidence import EvidenceChain
 from tapedeck_standin.telephony.audio import RATE, Part
 
 PROCESSING_SECONDS: Final = 1
@@ -33,7 +34,7 @@ class Capture:
 
     `version` is the highest version of a command that was considered. `answer` is the type of the event that states the
     present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
-    (milliseconds), None while the capture runs. `log` says what was captured when.
+    (milliseconds), None while the capture runs. `log` says what was captured when. `evidence` is its evidence chain.
     """
 
     account: str
@@ -50,9 +51,22 @@ class Capture:
     parts: list[Part] = field(default_factory=list)
     due_at: int | None = None
     log: list[Transition] = field(default_factory=list)
+    began_at: int = field(init=False)
+    evidence: EvidenceChain = field(init=False)
 
-    def apply(self, status: str, pause_behavior: str | None, version: int, now: int) -> None:
-        """Bring the capture to a status from `now` (milliseconds) on."""
+    def __post_init__(self) -> None:
+        self.began_at = self.since
+        self.evidence = EvidenceChain(self.recording)
+
+    def begin(self) -> None:
+        """Begin to capture audio, at the time of `since`."""
+        self.apply("in-progress", None, self.version, self.since)
+
+    def apply(
+        self, status: str, pause_behavior: str | None, version: int, now: int, requested_at: int | None = None
+    ) -> None:
+        """Bring the capture to a status from `now` (milliseconds) on; `requested_at`: when the command was sent."""
+        is_first = not self.log
         elapsed = max(0, now - self.since)
         if self.mode is not CaptureMode.NOTHING and elapsed:
             self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
@@ -62,6 +76,18 @@ class Capture:
         self.log.append(Transition(now, status, version))
         if status == "stopped":
             self.due_at = now + PROCESSING_SECONDS * 1000
+        self._add_evidence(requested_at, is_first=is_first)
+
+    def seal(self, digest: str, size: int, samples: int) -> None:
+        """End the evidence chain with the file that was uploaded: its SHA-256 in hex, its size and its samples."""
+        self.evidence.append(
+            "sealed", sha256=digest, bytes=size, samples=samples, channels=self.channels, lost_ms=0, gaps=0
+        )
+
+    @property
+    def evidence_state(self) -> dict[str, Any]:
+        """The end of the evidence chain, as events report it."""
+        return {"n": self.evidence.n, "head": self.evidence.head}
 
     @property
     def audible_channels(self) -> list[bool]:
@@ -79,7 +105,7 @@ class Capture:
         """Return the fields of the event that states the present state, without its version."""
         subject = {
             "type": self.answer, "at": self.since, "account": self.account, "parent": self.parent,
-            "recording": self.recording,
+            "recording": self.recording, "evidence": self.evidence_state,
         }  # fmt: skip
         if self.answer == "recording.started":
             return {
@@ -98,8 +124,24 @@ class Capture:
         """Return the entry of a session's list of live resources."""
         return {
             "kind": "recording", "id": self.recording, "parent": dict(self.parent), "account": self.account,
-            "version": self.version, "status": self.status, "since": self.since,
+            "version": self.version, "status": self.status, "since": self.since, "evidence": self.evidence_state,
         }  # fmt: skip
+
+    def _add_evidence(self, requested_at: int | None, *, is_first: bool) -> None:
+        """Add entries for the status that was just applied; a capture that begins paused has started, too."""
+        common = {
+            "asked_at": requested_at, "done_at": self.since, "mono_ms": self.since - self.began_at,
+            "version": self.version,
+        }  # fmt: skip
+        place = {"offset": self.milliseconds * RATE // 1000, "rate": RATE, "legs": self.channels}
+        if is_first and self.status != "stopped":
+            self.evidence.append("started", **common)
+        if self.status == "paused":
+            self.evidence.append("paused", **common, **place, behavior=self.pause_behavior or "silence")
+        elif self.status == "stopped":
+            self.evidence.append("stopped", **common, lost_ms=0)
+        elif not is_first:
+            self.evidence.append("resumed", **common, **place)
 
 
 def _mode_of(status: str, pause_behavior: str | None) -> CaptureMode:

@@ -59,20 +59,22 @@ class RecordingCommands:
         """Start a recording without a command, and report it."""
         now = self._clock()
         capture = Capture(account, parent, new_id(now), channels, track, now, 1)
+        capture.begin()
         with self._lock:
             self.add(capture)
         event = {**capture.state_event(), "source": source, "trim": trim}
         self._report(parent["id"], event if callback is None else {**event, "callback": callback})
 
     def add(self, capture: Capture) -> None:
-        """Begin a capture."""
-        capture.apply("in-progress", None, capture.version, capture.since)
+        """Keep a capture that has begun."""
         self.captures[capture.recording] = capture
 
     def finish(self, capture: Capture) -> bool:
         """Forget a capture whose media is finished; return False if it was forgotten already."""
         with self._lock:
-            self._memory.end(("recording", capture.recording), KEPT_RECORDINGS_MS)
+            subject = ("recording", capture.recording)
+            self._memory.note(subject, capture.version, capture.state_event())
+            self._memory.end(subject, KEPT_RECORDINGS_MS)
             return self.captures.pop(capture.recording, None) is not None
 
     def due(self, account: str | None) -> list[Capture]:
@@ -102,19 +104,19 @@ class RecordingCommands:
 
     def _begin(self, command: Command) -> None:
         """Begin a capture as wanted; one that was stopped before it began only gets a report of its end."""
-        now, wanted = self._clock(), command["wanted"]
+        now, wanted, requested_at = self._clock(), command["wanted"], command.get("issued_at")
         capture = Capture(
             command["account"], command["parent"], command["recording"], wanted["channels"], wanted["track"], now,
             command["version"],
         )  # fmt: skip
         if wanted["status"] == "stopped":
             capture.answer = "recording.stopped"
-            capture.apply("stopped", None, command["version"], now)
+            capture.apply("stopped", None, command["version"], now, requested_at)
         elif has_expired(command, now):
             self._refuse(command, "expired")
             return
         else:
-            capture.apply(wanted["status"], wanted.get("pause_behavior"), command["version"], now)
+            capture.apply(wanted["status"], wanted.get("pause_behavior"), command["version"], now, requested_at)
         self.captures[capture.recording] = capture
         self._answer(capture)
 
@@ -124,13 +126,17 @@ class RecordingCommands:
             if capture.status == "stopped":
                 capture.version = version  # a capture that has stopped is not started again
             else:
-                capture.apply(wanted["status"], wanted.get("pause_behavior"), version, self._clock())
+                behavior, requested_at = wanted.get("pause_behavior"), command.get("issued_at")
+                capture.apply(wanted["status"], behavior, version, self._clock(), requested_at)
                 capture.answer = _ANSWERS[wanted["status"]]
         self._answer(capture)
 
     def _answer(self, capture: Capture) -> None:
-        self._memory.note(("recording", capture.recording), capture.version, capture.state_event())
-        self._report(capture.parent["id"], {**capture.state_event(), "version": capture.version})
+        self._report_state(capture, capture.state_event())
+
+    def _report_state(self, capture: Capture, event: Mapping[str, Any]) -> None:
+        self._memory.note(("recording", capture.recording), capture.version, event)
+        self._report(capture.parent["id"], {**event, "version": capture.version})
 
     def _answer_ended(self, command: Command) -> None:
         """Report that a recording has stopped, whose media are finished or were deleted."""
@@ -141,7 +147,10 @@ class RecordingCommands:
             command["account"], command["parent"], command["recording"], 1, "both", ended_at, version,
             answer="recording.stopped",
         )  # fmt: skip
-        self._answer(ended)
+        # Its evidence chain is what it was: this report adds nothing to it.
+        evidence = last.event.get("evidence") if last is not None else None
+        event = {name: value for name, value in ended.state_event().items() if name != "evidence"}
+        self._report_state(ended, event if evidence is None else {**event, "evidence": evidence})
 
     def _delete(self, command: Command) -> None:
         with self._lock:

@@ -201,7 +201,7 @@ class SimulatedEngine:
         return [capture.recording for capture in self._recordings.due(account)]
 
     def start_capture(self, capture: Capture) -> None:
-        """Begin the capture of a recording that Tapedeck knows already."""
+        """Take over a capture that has begun, of a recording that Tapedeck knows already."""
         with self._lock:
             self._recordings.add(capture)
 

@@ -22,7 +22,7 @@ from tapedeck.domain.engine_report import (
 )
 from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress, NameInUse, NotEligibleForRecording
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
+from tapedeck.domain.recording import EvidenceHead, Parent, ParentKind, Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
@@ -214,18 +214,20 @@ class Telephony:
         if conference.first_call is None:
             raise NotEligibleForRecording  # it never had a participant
         parent = Parent(conference.account, ParentKind.CONFERENCE, conference.id)
-        identifier = new_id(self._clock())
-        report = CaptureStartReport(parent, identifier, new=NewRecording(Source.CONFERENCE, conference.first_call))
+        now = self._clock()
+        capture = Capture(
+            conference.account, {"type": "conference", "id": conference.id}, new_id(now), 1, "both", now, 1
+        )
+        capture.begin()
+        # Only the simulated engine keeps a chain.
+        evidence = EvidenceHead(capture.evidence.n, capture.evidence.head) if self._engine is not None else None
+        new = NewRecording(Source.CONFERENCE, conference.first_call)
+        report = CaptureStartReport(parent, capture.recording, new=new, evidence=evidence)
         if self._report(conference.account, report).outcome is not EventOutcome.TAKEN:
             raise NotEligibleForRecording
-        recording = self._recordings.get(parent, identifier)
         if self._engine is not None:
-            capture = Capture(
-                conference.account, {"type": "conference", "id": conference.id}, recording.id, recording.channels,
-                recording.track, self._clock(), recording.version,
-            )  # fmt: skip
             self._engine.start_capture(capture)
-        return recording
+        return self._recordings.get(parent, capture.recording)
 
     def _report(self, account: str, report: Report, engine: str = STANDIN_ENGINE) -> EventResult:
         """Report an event as an engine does."""

@@ -23,7 +23,6 @@ from tapedeck.domain.engine_report import (
     CaptureTransitionReport,
     ConferenceEndReport,
     ConferenceStartReport,
-    EvidenceHead,
     NewCall,
     NewRecording,
     ParticipantChangeReport,
@@ -34,7 +33,7 @@ from tapedeck.domain.engine_report import (
     SpeakingReport,
     TranscriptionReport,
 )
-from tapedeck.domain.recording import RecordingStatus, Source
+from tapedeck.domain.recording import EvidenceHead, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck_protocol import events as wire
 from tapedeck_protocol.words import EvidenceState, Subscription

@@ -12,14 +12,13 @@ from tapedeck.domain.engine_report import (
     CaptureStartReport,
     ConferenceEndReport,
     ConferenceStartReport,
-    EvidenceHead,
     NewCall,
     NewRecording,
     ParticipantChangeReport,
     ParticipantJoinReport,
 )
 from tapedeck.domain.participant import Participant, with_settings
-from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
 from tapedeck.operations.conferences import conference_after_join, joined_participant
 from tapedeck.operations.dial_progress import call_after_progress, participant_after_progress
 from tapedeck.operations.leaving import (
@@ -278,6 +277,5 @@ def confirmed(recording: Recording, event: EngineEvent, version: int, *, is_paus
 
 def with_evidence(recording: Recording, evidence: EvidenceHead | None) -> Recording:
     """Return a recording with the end of its evidence chain, if the report knows a later one."""
-    if evidence is None or evidence.entries <= recording.evidence_entries:
-        return recording
-    return replace(recording, evidence_entries=evidence.entries, evidence_head=evidence.head)
+    later = recording.later_evidence(evidence)
+    return recording if later is None else replace(recording, evidence_entries=later.entries, evidence_head=later.head)

@@ -272,11 +272,14 @@ class EventWriter:
                 case StateChange.STOP_UNSTARTED:
                     self._recordings.stop_if_start_unconfirmed(parent, recording.id)
                 case StateChange.NOTE_CAPTURE if isinstance(report, CaptureCompletionReport):
-                    self._media.note_capture(parent, recording.id, report.ticket, report.size, report.sha256)
+                    self._media.note_capture(
+                        parent, recording.id, report.ticket, report.size, report.sha256, report.evidence
+                    )
                 case StateChange.FINISH_WITHOUT_MEDIA:
                     error = _ERRORS.get(getattr(report, "reason", ""), TOO_SHORT)
                     began = recording.is_start_confirmed
-                    self._media.finish_without_media(parent, recording.id, error, by_engine=began)
+                    evidence = getattr(report, "evidence", None)
+                    self._media.finish_without_media(parent, recording.id, error, by_engine=began, evidence=evidence)
                 case _:
                     self._media.purge_late_media(recording)
         except (NotFound, NotEligibleForRecording) as changed:

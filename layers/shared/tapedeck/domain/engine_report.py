@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import EndReason
-from tapedeck.domain.recording import Parent, RecordingStatus, Source
+from tapedeck.domain.recording import EvidenceHead, Parent, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 
 
@@ -112,14 +112,6 @@ class SpeakingReport:
     conference: str
     call: str
     is_speaking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceHead:
-    """The end of a recording's evidence chain as the engine knows it: number of entries, and the last hash (hex)."""
-
-    entries: int
-    head: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,14 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """The end of a recording's evidence chain as the engine knows it: number of entries, and the last hash (hex)."""
+
+    entries: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
@@ -159,6 +167,10 @@ class Recording:
         if self.status is not _S.DELETED:
             return True
         return deleted and self.deleted_until is not None and now < self.deleted_until
+
+    def later_evidence(self, reported: EvidenceHead | None) -> EvidenceHead | None:
+        """Return the reported end of the evidence chain if it is later than the known one; otherwise None."""
+        return reported if reported is not None and reported.entries > self.evidence_entries else None
 
     @property
     def is_start_confirmed(self) -> bool:

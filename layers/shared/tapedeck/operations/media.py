@@ -22,7 +22,7 @@ from tapedeck.domain.errors import (
     StoreFailure,
 )
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import FINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import FINISHED, EvidenceHead, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.media import Codec, MediaStore, StoredObject
@@ -99,11 +99,13 @@ class Media:
         self._clock = clock
         self._late_audio_days = late_audio_days
 
-    def note_capture(self, parent: Parent, recording: str, ticket: str, size: int, sha256: str) -> Recording:
+    def note_capture(
+        self, parent: Parent, recording: str, ticket: str, size: int, sha256: str, evidence: EvidenceHead | None = None
+    ) -> Recording:
         """Note that a media engine has uploaded the capture of a recording, which is converted later. Idempotent.
 
         `size` (bytes) and `sha256` (hex) are what the engine reports; the stored object must have them, too. Nothing is
-        read but its metadata.
+        read but its metadata. The write also stores the end of the evidence chain, if `evidence` is a later one.
 
         Raises:
             NotFound: no such recording, or it is deleted; the capture is deleted then.
@@ -127,7 +129,8 @@ class Media:
                 raise MediaMissing
             if (stored.size, stored.sha256) != (size, sha256):
                 raise CaptureConflict
-            found = self._store.note_capture(parent, recording, size, sha256, now) or found
+            later = found.later_evidence(evidence)
+            found = self._store.note_capture(parent, recording, size, sha256, now, later) or found
         if found.captured_at is None:
             raise NotEligibleForRecording
         if (found.capture_size, found.capture_sha256) != (size, sha256):
@@ -192,7 +195,15 @@ class Media:
         absent = _absent(self._recordings.get(parent, recording), TOO_SHORT)
         return self._finish(replace(absent, given_up_at=self._clock() // 1000), by_engine=False)
 
-    def finish_without_media(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
+    def finish_without_media(
+        self,
+        parent: Parent,
+        recording: str,
+        error: int,
+        *,
+        by_engine: bool = True,
+        evidence: EvidenceHead | None = None,
+    ) -> Recording:
         """Finish a stopped recording without media: mark it `absent` with a vendor's error code. Idempotent.
 
         Deletes the capture, if there is one.
@@ -202,13 +213,15 @@ class Media:
             recording: the recording's id.
             error: the vendor's error code.
             by_engine: True if the media engine reported it for a recording that had begun; False after a timeout.
+            evidence: the end of the evidence chain, which is stored if it is later than the known one.
 
         Raises:
             NotFound: no such recording.
             NotEligibleForRecording: it is still being captured, or has media.
         """
-        absent = replace(_absent(self._recordings.get(parent, recording), error), given_up_at=None)
-        finished = self._finish(absent, by_engine=by_engine)
+        found = self._recordings.get(parent, recording)
+        absent = replace(_absent(found, error), given_up_at=None)
+        finished = self._finish(absent, by_engine=by_engine, evidence=found.later_evidence(evidence))
         return self._reject_late_capture(finished) if finished.is_given_up else finished
 
     def store_capture(self, recording: Recording, capture: Path) -> None:
@@ -302,11 +315,13 @@ class Media:
             error=None,
         )
 
-    def _finish(self, finished: Recording, *, by_engine: bool) -> Recording:
+    def _finish(self, finished: Recording, *, by_engine: bool, evidence: EvidenceHead | None = None) -> Recording:
         now = self._clock()
         finished = replace(finished, updated=now // 1000)
         try:
-            found: Recording | None = self._store.finish_recording(finished, new_id(now), by_engine=by_engine)
+            found: Recording | None = self._store.finish_recording(
+                finished, new_id(now), by_engine=by_engine, evidence=evidence
+            )
         except TransitionRejected as refused:
             found = refused.found
         if found is None:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from tapedeck.domain.recording import Parent, Recording
+from tapedeck.domain.recording import EvidenceHead, Parent, Recording
 
 
 class CaptureStore(Protocol):
@@ -12,11 +12,14 @@ class CaptureStore(Protocol):
         StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
     """
 
-    def note_capture(self, parent: Parent, recording: str, size: int, sha256: str, now: int) -> Recording | None:
+    def note_capture(
+        self, parent: Parent, recording: str, size: int, sha256: str, now: int, evidence: EvidenceHead | None = None
+    ) -> Recording | None:
         """Note that the capture of a stopped or given-up recording is uploaded, unless one is noted already.
 
         `size` is in bytes, `sha256` in hex, `now` in seconds. The recording is pending work from then on; its version
-        does not change. Returns the current recording, even if deleted; None if it does not exist.
+        does not change. `evidence` is the end of the engine's evidence chain to store: nothing is noted if a later end
+        is known. Returns the current recording, even if deleted; None if it does not exist.
         """
         ...
 
@@ -28,14 +31,17 @@ class CaptureStore(Protocol):
         """Note that the late capture of a given-up recording is not usable: the recording stays `absent` for good."""
         ...
 
-    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
+    def finish_recording(
+        self, recording: Recording, write_id: str, *, by_engine: bool, evidence: EvidenceHead | None = None
+    ) -> Recording:
         """Move a stopped recording to this one's `completed` or `absent`, with its duration, error and channels.
 
         `by_engine` also confirms that the capture started. `absent` is stored with this one's `given_up_at`, which
         permits that late audio completes the recording afterwards. A recording without a subscription leaves the
-        pending-work index.
+        pending-work index. `evidence` is the end of the engine's evidence chain to store.
 
         Raises:
-            TransitionRejected: it was neither stopped nor, for `completed`, given up; `found` is the current recording.
+            TransitionRejected: it was neither stopped nor, for `completed`, given up, or a later end of its evidence
+                chain is known; `found` is the current recording.
         """
         ...

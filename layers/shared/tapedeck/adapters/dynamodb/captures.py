@@ -8,6 +8,8 @@ from tapedeck.adapters.dynamodb.attributes import (
     CAPTURE_SIZE,
     CAPTURED_AT,
     CONFIRMED_VERSION,
+    EVIDENCE_ENTRIES,
+    EVIDENCE_HEAD,
     GIVEN_UP_AT,
     LIVE_SHARD,
 )
@@ -15,7 +17,7 @@ from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, Condition, update
 from tapedeck.adapters.dynamodb.items import pending_shard, recording_from, recording_key
 from tapedeck.adapters.dynamodb.writes import PENDING_WORK, keep_pending, push_write_token, write_token_absent
-from tapedeck.domain.recording import Parent, Recording, RecordingStatus
+from tapedeck.domain.recording import EvidenceHead, Parent, Recording, RecordingStatus
 from tapedeck.ports.recordings import TransitionRejected
 
 IS_GIVEN_UP: Final[Condition] = Attr("status").eq(RecordingStatus.ABSENT) & Attr(GIVEN_UP_AT).exists()
@@ -25,16 +27,21 @@ IS_GIVEN_UP: Final[Condition] = Attr("status").eq(RecordingStatus.ABSENT) & Attr
 class CaptureTable(ConditionalTable):
     """`ports.captures.CaptureStore` on DynamoDB."""
 
-    def note_capture(self, parent: Parent, recording: str, size: int, sha256: str, now: int) -> Recording | None:
+    def note_capture(
+        self, parent: Parent, recording: str, size: int, sha256: str, now: int, evidence: EvidenceHead | None = None
+    ) -> Recording | None:
         """1 request."""
         assign = {
             CAPTURED_AT: now,
             CAPTURE_SIZE: size,
             CAPTURE_SHA256: sha256,
             **keep_pending(recording, now),
+            **_evidence(evidence),
         }
         is_waiting = Attr("status").eq(RecordingStatus.STOPPED) | IS_GIVEN_UP
         when = Attr(CAPTURED_AT).not_exists() & is_waiting
+        if evidence is not None:
+            when &= _no_later_evidence(evidence)
         item = self._update_or_find(update(recording_key(parent, recording), assign, when=when))
         return recording_from(item) if item is not None else None
 
@@ -48,7 +55,9 @@ class CaptureTable(ConditionalTable):
         removed = (GIVEN_UP_AT, *(PENDING_WORK if recording.callback is None else ()))
         self._try(update(_key(recording), remove=removed, when=IS_GIVEN_UP))
 
-    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
+    def finish_recording(
+        self, recording: Recording, write_id: str, *, by_engine: bool, evidence: EvidenceHead | None = None
+    ) -> Recording:
         """1 request."""
         results = {
             "duration": recording.duration,
@@ -71,14 +80,13 @@ class CaptureTable(ConditionalTable):
             **({CONFIRMED_VERSION: NEXT_VERSION} if by_engine else {}),
             **{name: value for name, value in results.items() if value is not None},
             **work,
+            **_evidence(evidence),
             **push_write_token(write_id),
         }
-        write = update(
-            recording_key(recording.parent, recording.id),
-            assign,
-            remove=removed,
-            when=is_waiting & write_token_absent(write_id),
-        )
+        when = is_waiting & write_token_absent(write_id)
+        if evidence is not None:
+            when &= _no_later_evidence(evidence)
+        write = update(_key(recording), assign, remove=removed, when=when)
         return self._update(
             write,
             recording_from,
@@ -90,6 +98,16 @@ class CaptureTable(ConditionalTable):
 
 def _key(recording: Recording) -> dict[str, str]:
     return recording_key(recording.parent, recording.id)
+
+
+def _evidence(evidence: EvidenceHead | None) -> dict[str, Any]:
+    return {} if evidence is None else {EVIDENCE_ENTRIES: evidence.entries, EVIDENCE_HEAD: evidence.head}
+
+
+def _no_later_evidence(evidence: EvidenceHead) -> Condition:
+    """Require that no later end of the evidence chain is known."""
+    known = Attr(EVIDENCE_ENTRIES)
+    return known.not_exists() | known.lt(evidence.entries)
 
 
 def _rejected(found: Recording | None) -> TransitionRejected:

@@ -12,6 +12,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     CONFIRMED_VERSION,
     END_PUBLISHED,
     END_WRITE_ID,
+    EVIDENCE_ENTRIES,
     LAST_EVENT_SEQ,
     LIVE_SHARD,
     REQUESTED_AT,
@@ -175,7 +176,7 @@ def _difference(
 
     A request over the API raises the version, which shows whether the state is current; its token shows whether the
     write was applied before. An engine event may change the state without a new version: `is_exact` also requires the
-    same confirmed version and number of the last event.
+    same confirmed version and number of the last event, and the same end of an evidence chain that is to be replaced.
     """
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
     if changed.keys() & {REQUESTED_VERSION, CONFIRMED_VERSION} and "work" in new:
@@ -193,8 +194,9 @@ def _difference(
     if write_id is not None:
         assigned |= push_write_token(write_id)
     if is_exact:
-        for name in (CONFIRMED_VERSION, LAST_EVENT_SEQ):
-            if name in old:
+        # The end of an evidence chain is compared only if it is written, because most resources have none.
+        for name in (CONFIRMED_VERSION, LAST_EVENT_SEQ, EVIDENCE_ENTRIES):
+            if name in old and (name != EVIDENCE_ENTRIES or name in changed):
                 when &= _as_read(name, old[name])
     elif write_id is not None:
         when &= write_token_absent(write_id)
