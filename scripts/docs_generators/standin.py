@@ -18,7 +18,7 @@ from tapedeck_standin.control import api_keys, engines, events, inspection, sche
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
 from tapedeck_standin.control.router import ROOT, ControlRouter
-from tapedeck_standin.faults import ANY, CALLBACK, MEDIA, FaultAction, supported_effects
+from tapedeck_standin.faults import ANY, CALLBACK, CONFIRMED_UPDATES, MEDIA, FaultAction, supported_effects
 
 _WIDTH: Final = 100
 """Columns of the help texts."""
@@ -146,7 +146,9 @@ def fault_effects() -> str:
 
 def _targets(effect: str) -> list[str]:
     names = {"operations": ANY, f"`{CALLBACK}`": CALLBACK, f"`{MEDIA}`": MEDIA}
-    return [name for name, on in names.items() if effect in supported_effects(on)]
+    return [name for name, on in names.items() if effect in supported_effects(on)] or [
+        f"`{operation}`" for operation in CONFIRMED_UPDATES.values() if effect in supported_effects(operation)
+    ]
 
 
 def _targets_of_status() -> str:

@@ -9,12 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import ParentKind
 from tapedeck.ports.clock import Clock
 
 ANY: Final = "*"
 """Every operation."""
 CALLBACK: Final = "callback"
 MEDIA: Final = "media"
+CONFIRMED_UPDATES: Final = {
+    ParentKind.CALL: "update_call_recording",
+    ParentKind.CONFERENCE: "update_conference_recording",
+}
+"""The operations that can wait for the media engine, by what is recorded."""
 
 MAX_DELAY_SECONDS: Final = 60
 MAX_FAULTS: Final = 1_000
@@ -23,6 +29,7 @@ MAX_FAULTS: Final = 1_000
 _OPERATION_EFFECTS: Final = frozenset({"status", "delay", "close"})
 _CALLBACK_EFFECTS: Final = _OPERATION_EFFECTS | {"drop", "double", "reorder"}
 _MEDIA_EFFECTS: Final = frozenset({"absent"})
+_UPDATE_EFFECTS: Final = _OPERATION_EFFECTS | {"unconfirmed"}
 
 
 class FaultAction(BaseModel):
@@ -35,6 +42,7 @@ class FaultAction(BaseModel):
     `double`: deliver the callback twice.
     `reorder`: deliver the callback after the next one of its recording, conference or call.
     `absent`: end the recording as absent, with this vendor's error code.
+    `unconfirmed`: answer an update that waits for the media engine as if the engine had not confirmed it in time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -47,6 +55,7 @@ class FaultAction(BaseModel):
     double: bool | None = None
     reorder: bool | None = None
     absent: Annotated[int, Field(ge=10_000, le=99_999)] | None = None
+    unconfirmed: bool | None = None
 
     @model_validator(mode="after")
     def _has_one_effect(self) -> Self:
@@ -69,12 +78,13 @@ class FaultAction(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
-_ALL_EFFECTS: Final = _CALLBACK_EFFECTS | _MEDIA_EFFECTS
+_ALL_EFFECTS: Final = _CALLBACK_EFFECTS | _MEDIA_EFFECTS | _UPDATE_EFFECTS
 
 
 def supported_effects(on: str) -> frozenset[str]:
     """Return the kinds of effect that a fault may have on an operation, on `callback` or on `media`."""
-    return {CALLBACK: _CALLBACK_EFFECTS, MEDIA: _MEDIA_EFFECTS}.get(on, _OPERATION_EFFECTS)
+    updates = dict.fromkeys(CONFIRMED_UPDATES.values(), _UPDATE_EFFECTS)
+    return {CALLBACK: _CALLBACK_EFFECTS, MEDIA: _MEDIA_EFFECTS, **updates}.get(on, _OPERATION_EFFECTS)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
+import pytest
+
 from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
@@ -95,16 +97,52 @@ def _new_account() -> TestAccount:
     return TestAccount(made.account, made.auth_token)
 
 
-def test_the_simulated_engine_confirms_inside_the_request(aws: None, dialect: str) -> None:
-    """Pauses and resumes are answered without a wait, also after the clock was put forward by an hour."""
+@pytest.fixture(scope="module")
+def simulated(aws: None) -> Iterator[StandIn]:
+    """A stand-in with the simulated engine whose pauses wait."""
     del aws  # only has to be there
-    with serving("simulated", WAITS) as standin:
-        account = _new_account()
-        update = make_recording(standin, account, dialect)
-        for _ in range(3):
-            assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
-            ControlClient(standin).post("/clock", {"advance": 3600})
-        assert [update("paused").status, update("paused").status] == [200, 200]
+    with serving("simulated", WAITS) as running:
+        yield running
+
+
+def test_the_simulated_engine_confirms_inside_the_request(simulated: StandIn, dialect: str) -> None:
+    """Pauses and resumes are answered without a wait, also after the clock was put forward by an hour."""
+    update = make_recording(simulated, _new_account(), dialect)
+    for _ in range(3):
+        assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
+        ControlClient(simulated).post("/clock", {"advance": 3600})
+    assert [update("paused").status, update("paused").status] == [200, 200]
+
+
+@pytest.mark.parametrize("parent", ["call", "conference"])
+def test_an_injected_fault_leaves_pauses_unconfirmed(simulated: StandIn, dialect: str, parent: str) -> None:
+    """A pause is answered at once with the dialect's error and stays requested; it takes effect, and is then 200.
+
+    Updates that do not wait are answered as always and do not use up the fault, nor does a pause of another account.
+    """
+    account = _new_account()
+    client = HttpFunctionClient(DIALECTS[dialect], account.id, account.token, standin=simulated)
+    control = ControlClient(simulated, client.sid(ResourceType.ACCOUNT, account.id))
+    if parent == "call":
+        path = ["Calls", control.post("/calls").body["sid"][dialect], "Recordings"]
+        path.append(client.post(*path, form={}).body["sid"])
+    else:
+        made = control.post("/conferences", {"record": True}).body["sid"][dialect]
+        path = ["Conferences", made, "Recordings"]
+        path.append(client.get(*path).body["recordings"][0]["sid"])
+    fault = {"on": f"update_{parent}_recording", "times": 2, "then": {"unconfirmed": True}}
+    assert control.post("/faults", fault).status == 201
+    assert make_recording(simulated, _new_account(), dialect)("paused").status == 200
+    assert client.post(*path, form={"Status": "in-progress"}).status == 200
+    for hits in (1, 2):
+        assert is_not_confirmed(client.post(*path, form={"Status": "paused"}), dialect)
+        assert [each["hits"] for each in control.get("/faults").body["faults"]] == [hits]
+        control.post("/wait-until-idle", {})
+        # The engine has confirmed it since, so a repetition does not wait and uses up no fault.
+        assert client.post(*path, form={"Status": "paused"}).status == 200
+        assert client.post(*path, form={"Status": "in-progress"}).status == 200
+    assert client.post(*path, form={"Status": "paused"}).status == 200
+    assert client.post(*path, form={"Status": "stopped"}).status == 200
 
 
 def test_without_an_engine_a_pause_is_not_confirmed(aws: None, dialect: str) -> None:

@@ -8,12 +8,16 @@ from typing import Any, Final
 from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.background.urgent_commands import UrgentCommands
 from tapedeck.domain.engine import EnginePresence
+from tapedeck.domain.errors import NotConfirmed
+from tapedeck.domain.recording import Recording
 from tapedeck.operations.confirmations import Confirmations
 from tapedeck.ports.clock import Clock
+from tapedeck.ports.confirmations import UrgentSender
 from tapedeck.ports.engines import PresenceStore
 from tapedeck.ports.stores import Store
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.faults import CONFIRMED_UPDATES, Faults
 from tapedeck_standin.scheduler.scheduler import Scheduler
 
 _MAX_PAUSE_MS: Final = 25
@@ -27,11 +31,13 @@ class ConfirmedUpdates:
     Args:
         queues: the queues of the engines.
         clock: the virtual clock.
+        faults: the injected faults.
     """
 
-    def __init__(self, queues: MemoryEngineQueues, clock: Clock) -> None:
+    def __init__(self, queues: MemoryEngineQueues, clock: Clock, faults: Faults) -> None:
         self._queues = queues
         self._clock = clock
+        self._faults = faults
         self._changed = threading.Condition()
         self._scheduler: Scheduler | None = None
 
@@ -48,7 +54,7 @@ class ConfirmedUpdates:
         """Return the operation, for `Environment.make_confirmations`."""
         return Confirmations(
             store,
-            UrgentCommands(_UrgentQueues(self._queues), self._clock),
+            _FaultInjectingSender(UrgentCommands(_UrgentQueues(self._queues), self._clock), self._faults),
             _Presences(presences, self),  # type: ignore[arg-type] # only this method is used
             self,
             Settings.read().confirm_within_ms,
@@ -79,6 +85,26 @@ class _Presences:
         """Return the presences of all engines."""
         self._updates.work()
         return self._presences.list_presences()
+
+
+class _FaultInjectingSender:
+    """Sends commands at once, unless a fault says that the update is not confirmed in time (C-254)."""
+
+    def __init__(self, sender: UrgentSender, faults: Faults) -> None:
+        self._sender = sender
+        self._faults = faults
+
+    def send(self, engine: str, recording: Recording) -> None:
+        """Send a command.
+
+        Raises:
+            NotConfirmed: the account has the fault `unconfirmed`. The stream sends the command nevertheless.
+        """
+        operation = CONFIRMED_UPDATES[recording.parent.kind]
+        account = recording.parent.account
+        if self._faults.apply_next(account, operation, is_applicable=lambda effect: effect.unconfirmed is True):
+            raise NotConfirmed("timeout")
+        self._sender.send(engine, recording)
 
 
 class _UrgentQueues:

@@ -117,7 +117,7 @@ def build_application(
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
-    confirmed_updates = ConfirmedUpdates(standard_queues, clock)
+    confirmed_updates = ConfirmedUpdates(standard_queues, clock, faults)
     install(
         replace(
             current_environment(),

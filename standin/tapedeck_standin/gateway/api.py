@@ -92,10 +92,13 @@ class Api:
         named_accounts = accounts_of(request)
         operation = self._gateway.operation_of(request)
         fault = (
-            self._faults.apply_next(next(iter(named_accounts), self._account), operation)
+            self._faults.apply_next(
+                next(iter(named_accounts), self._account), operation,
+                is_applicable=lambda effect: effect.kind != "unconfirmed",
+            )
             if operation is not None
             else None
-        )
+        )  # fmt: skip
         answer = self._forward(request) if fault is None else self._apply_fault(request, operation or "", fault)
         outcome, fields = self._outcomes.take(), fields_of(request)
         headers = {name.lower(): value for name, value in answer.headers}

@@ -153,7 +153,8 @@ class Tapedeck:
             on: the operation to fail (the name of its function), `*` for any operation, `callback` or `media`.
             times: the number of requests to fail.
             then: the effect: `status` and `code`; `delay` in seconds; `close=True`. For callbacks also `drop`,
-                `double` and `reorder`; for media `absent`, an error code.
+                `double` and `reorder`; for media `absent`, an error code; for `update_call_recording` and
+                `update_conference_recording` `unconfirmed=True`.
         """
         fault: str = self._post("/faults", on=on, times=times, then=then)["id"]
         return fault
