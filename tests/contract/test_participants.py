@@ -199,7 +199,7 @@ def lossy_participants(store: ParticipantStore) -> Participants:
     service = api_bootstrap.get_api_services()
     database = store._database  # type: ignore[attr-defined]
     table = ParticipantTable(LostTransactions(database._client, database._table, lambda _seconds: None))
-    return Participants(table, service.calls, service.conferences, current_environment().clock, lambda _: "standin")
+    return Participants(table, service.calls, service.conferences, current_environment().clock, lambda *_: "standin")
 
 
 def test_own_writes_are_recognised_without_their_items(

@@ -34,13 +34,15 @@ def without_a_default_engine(world: World, install_environment: Callable[[Enviro
     del world
 
 
-def register(world: World, name: str, *, seen_at: int | None = None, max_calls: int | None = None) -> None:
+def register(
+    world: World, name: str, *, seen_at: int | None = None, max_calls: int | None = None, **capabilities: bool
+) -> None:
     """Register an engine that can dial, and let it open a session now, or when it was last seen."""
     credentials = DynamoDBTable(world.memory, world.settings.credentials_table, world.sleep)
     EngineRegistryTable(credentials).put_engine(RegisteredEngine(MediaEngine(name), ("0" * 64,), world.clock.seconds))
     presences = PresenceTable(DynamoDBTable(world.memory, world.table, world.sleep))
     seen = world.clock.seconds if seen_at is None else seen_at
-    presences.open_session(name, BOOT, None, seen, EngineCapabilities(place=True), max_calls)
+    presences.open_session(name, BOOT, None, seen, EngineCapabilities(place=True, **capabilities), max_calls)  # type: ignore[arg-type]
 
 
 def publish(world: World) -> list[tuple[str, str]]:
@@ -156,9 +158,9 @@ def test_commands_of_one_engine_are_sent_together(world: World) -> None:
 # Dialing.
 
 
-def dial(world: World, name: str = "New") -> Any:
+def dial(world: World, name: str = "New", **options: str) -> Any:
     """Dial a participant into a conference of this name; return the response."""
-    form = {"From": "client:a", "To": "client:b"}
+    form = {"From": "client:a", "To": "client:b", **options}
     return world.client("twilio").post("Conferences", name, "Participants", form=form)
 
 
@@ -173,6 +175,25 @@ def test_dialing_without_an_engine_creates_nothing(world: World) -> None:
     refused = world.client("twilio").post(*path, form={"From": "client:a", "To": "client:b"})
     assert (refused.status, refused.body["code"]) == (503, 20503)
     assert world.changes() == []
+
+
+def test_a_conference_to_be_recorded_needs_an_engine_that_can(world: World) -> None:
+    """If no engine can record conferences the answer is 400 with 21220, and nothing is written; else one is chosen."""
+    register(world, "ast1", conference_recording=False)
+    world.discard()
+    refused = dial(world, ConferenceRecord="true")
+    assert (refused.status, refused.body["code"]) == (400, 21220)
+    assert world.changes() == []
+    assert dial(world, "Not recorded").status == 201
+    register(world, "ast2", max_calls=1)
+    assert dial(world, ConferenceRecord="true").status == 201
+    assert publish(world) == [("ast1", "participant.add"), ("ast2", "participant.add")]
+
+
+def test_a_conference_that_exists_is_not_recorded_for_a_participant(world: World) -> None:
+    """Dialing into a live conference of an engine that cannot record it goes on: the parameter has no effect then."""
+    register(world, "ast1", conference_recording=False)
+    assert [dial(world, **form).status for form in ({}, {"ConferenceRecord": "true"})] == [201, 201]
 
 
 def test_a_new_conference_gets_the_engine_with_most_room(world: World) -> None:

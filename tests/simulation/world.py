@@ -196,7 +196,11 @@ class World:
         self.recordings = Recordings(store, clock)
         self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock, LATE_AUDIO_DAYS)
         self.participants = Participants(
-            participants.ParticipantTable(database), self.calls, self.conferences, clock, lambda _account: ENGINE
+            participants.ParticipantTable(database),
+            self.calls,
+            self.conferences,
+            clock,
+            lambda _account, _needed: ENGINE,
         )
         credentials_table = dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
         keys = credentials.CredentialsTable(credentials_table)

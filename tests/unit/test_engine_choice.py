@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapedeck.domain.engine import EngineCapabilities, EnginePresence, MediaEngine
+from tapedeck.domain.errors import NotEligibleForRecording
 from tapedeck.operations.engine_choice import choose_engine
 from tapedeck.ports.engines import RegisteredEngine
 
@@ -55,6 +56,18 @@ def test_an_engine_that_cannot_take_it_is_not_chosen(presence: EnginePresence) -
     """Then another engine is chosen, however full, or none."""
     assert chosen(presence) is None
     assert chosen(presence, alive("ast2", max_calls=10, live_calls=9)) == "ast2"
+
+
+def test_an_engine_with_the_needed_capabilities_is_chosen() -> None:
+    """An engine that lacks one is passed over, and if all lack it that is an error; without any engine it is none."""
+    simple = alive("ast1", capabilities=EngineCapabilities(place=True, conference_recording=False))
+    known, needed = [registered(name) for name in ("ast1", "ast2")], frozenset({"conference_recording"})
+    full = alive("ast2", max_calls=10, live_calls=9)
+    assert choose_engine(ACCOUNT, [simple, full], known, NOW, needed) == "ast2"
+    assert choose_engine(ACCOUNT, [simple, full], known, NOW) == "ast1"
+    assert choose_engine(ACCOUNT, [], known, NOW, needed) is None
+    with pytest.raises(NotEligibleForRecording):
+        choose_engine(ACCOUNT, [simple, replace(full, live_calls=10)], known, NOW, needed)
 
 
 def test_the_borders_of_being_alive_and_of_room() -> None:

@@ -87,7 +87,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         only = environment.default_engine
         table = ParticipantTable(database)
         if only is not None:
-            return Participants(table, calls, conferences, now, lambda _account: only)
+            return Participants(table, calls, conferences, now, lambda _account, _needed: only)
         return Participants(table, calls, conferences, now, choice.choose, engine_rules().require_alive)
 
     def make_transcriptions() -> "Transcriptions":

@@ -57,6 +57,10 @@ class EngineCapabilities:
     place: bool = False
     presence: bool = True
 
+    def include(self, needed: frozenset[str]) -> bool:
+        """Whether the engine has all of these capabilities, which are names of fields."""
+        return all(getattr(self, name) for name in needed)
+
 
 @dataclass(frozen=True, slots=True)
 class EnginePresence:

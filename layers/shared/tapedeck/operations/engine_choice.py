@@ -3,15 +3,23 @@
 from collections.abc import Callable, Sequence
 
 from tapedeck.domain.engine import EnginePresence
+from tapedeck.domain.errors import NotEligibleForRecording
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.engines import EngineRegistry, PresenceStore, RegisteredEngine
 
-EngineChooser = Callable[[str], str | None]
-"""Returns the engine for a new call or conference of an account; None if no engine can take it."""
+NeededCapabilities = frozenset[str]
+"""Names of fields of `EngineCapabilities`."""
+
+EngineChooser = Callable[[str, NeededCapabilities], str | None]
+"""Returns the engine for a new conference of an account that needs these capabilities, as `choose_engine`."""
 
 
 def choose_engine(
-    account: str, presences: Sequence[EnginePresence], registered: Sequence[RegisteredEngine], now: int
+    account: str,
+    presences: Sequence[EnginePresence],
+    registered: Sequence[RegisteredEngine],
+    now: int,
+    needed: NeededCapabilities = frozenset(),
 ) -> str | None:
     """Return the engine with the most room for an account; None if no engine can take it (C-208).
 
@@ -24,10 +32,17 @@ def choose_engine(
         presences: what is known about the running engines.
         registered: the registered engines.
         now: seconds.
+        needed: what the engine must be able to do besides.
+
+    Raises:
+        NotEligibleForRecording: engines can take it, but all of them lack a needed capability (C-239).
     """
     serving = {each.engine.name for each in registered if not each.is_disabled and each.engine.serves(account)}
     able = [each for each in presences if each.engine in serving and _can_take_calls(each, now)]
-    return min(able, key=_preference).engine if able else None
+    fitting = [each for each in able if each.capabilities.include(needed)]
+    if able and not fitting:
+        raise NotEligibleForRecording
+    return min(fitting, key=_preference).engine if fitting else None
 
 
 class EngineChoice:
@@ -44,14 +59,15 @@ class EngineChoice:
         self._registry = registry
         self._clock = clock
 
-    def choose(self, account: str) -> str | None:
-        """Return the engine for a new call or conference of an account, as `choose_engine`.
+    def choose(self, account: str, needed: NeededCapabilities) -> str | None:
+        """Return the engine for a new conference of an account that needs these capabilities, as `choose_engine`.
 
         Raises:
+            NotEligibleForRecording: engines can take it, but all of them lack a needed capability.
             StoreBusy, StoreUnavailable: the tables did not respond.
         """
         presences, registered = self._presences.list_presences(), self._registry.list_engines()
-        return choose_engine(account, presences, registered, self._clock() // 1000)
+        return choose_engine(account, presences, registered, self._clock() // 1000, needed)
 
 
 def _can_take_calls(presence: EnginePresence, now: int) -> bool:

@@ -63,7 +63,7 @@ class EngineRules:
     def are_met_by_all(self, needed: frozenset[str]) -> bool:
         """Whether every engine is alive and has these capabilities: then no engine has to be looked up."""
         presences = self._presences.read() or {}
-        return all(self._is_alive(each) and _has(each, needed) for each in presences.values())
+        return all(self._is_alive(each) and each.capabilities.include(needed) for each in presences.values())
 
     def require_alive(self, engine: str) -> None:
         """Check that an engine is alive.
@@ -91,7 +91,7 @@ class EngineRules:
             return
         self.require_alive(engine)
         presence = (self._presences.read() or {}).get(engine)
-        if presence is not None and not _has(presence, needed):
+        if presence is not None and not presence.capabilities.include(needed):
             raise NotEligibleForRecording
 
     def _is_alive(self, presence: EnginePresence) -> bool:
@@ -103,7 +103,3 @@ class EngineRules:
             return call.engine
         conference = self._store.get_conference(call.account, call.conference)
         return conference.engine if conference is not None else None
-
-
-def _has(presence: EnginePresence, needed: frozenset[str]) -> bool:
-    return all(getattr(presence.capabilities, name) for name in needed)

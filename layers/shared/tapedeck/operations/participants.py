@@ -236,6 +236,7 @@ class Participants:
 
         Raises:
             NoEngineAvailable: the conference has no engine, and none can take it; or its engine is lost.
+            NotEligibleForRecording: no engine that can take the conference can record it as requested.
             NotFound: no live conference has this id.
             LabelInUse: another participant has the label.
             InvalidParameter: the conference name is invalid, or the participant to coach is not in this conference.
@@ -264,7 +265,9 @@ class Participants:
             if wanted.call_to_coach is not None:
                 _, (coached,) = self._store.get_participants(account, target.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)
-            target = self._with_engine(target)
+            # A conference that exists is not recorded because of this request.
+            is_recorded = before is None and wanted.record
+            target = self._with_engine(target, frozenset({"conference_recording"} if is_recorded else ()))
             dialing = DialTransaction(
                 write_id,
                 replace(call, conference=target.id, engine=target.engine),
@@ -287,11 +290,14 @@ class Participants:
                 return dialing.participant
         raise StoreBusy
 
-    def _with_engine(self, conference: Conference) -> Conference:
-        """Return the conference with an engine: its own, which must not be lost, else the one with most room."""
+    def _with_engine(self, conference: Conference, needed: frozenset[str]) -> Conference:
+        """Return the conference with an engine: its own, which must not be lost, else the one with most room.
+
+        `needed` are the capabilities that a chosen engine must have.
+        """
         if conference.engine is not None:
             self._require_alive(conference.engine)
-        engine = conference.engine or self._choose_engine(conference.account)
+        engine = conference.engine or self._choose_engine(conference.account, needed)
         if engine is None:
             raise NoEngineAvailable
         return replace(conference, engine=engine)
