@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_api_key_sid, sid_of
-from tapedeck.bootstrap.http import account_admin_function
+from tapedeck.bootstrap.account_administration import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE, Scope
 

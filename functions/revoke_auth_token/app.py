@@ -6,7 +6,7 @@ No route: `{"account_sid"}`.
 from typing import Annotated, Any
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_sid_in_both_dialects, sid_of
-from tapedeck.bootstrap.http import account_admin_function
+from tapedeck.bootstrap.account_administration import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 

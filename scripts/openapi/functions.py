@@ -80,7 +80,7 @@ def read_function(operation: str) -> Function:
         operation,
         (ast.get_docstring(tree) or "").splitlines()[0],
         ast.get_docstring(handler) or "",
-        _resolve(decorator.args[1], imported),
+        _model_of(_resolve(decorator.args[1], imported)),
         ast.literal_eval(alias) if alias is not None else None,
         ast.literal_eval(audio) if audio is not None else (),
     )
@@ -91,6 +91,12 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             yield from ((name.name, node.module) for name in node.names)
+
+
+def _model_of(parameters: Any) -> type[Form]:  # noqa: ANN401 - a class
+    """Return the Pydantic model of parameters, also of those that are read without it."""
+    model: type[Form] = parameters.load_model() if hasattr(parameters, "load_model") else parameters
+    return model
 
 
 def _resolve(node: ast.expr, imported: dict[str, str]) -> Any:  # noqa: ANN401 - a class

@@ -226,7 +226,7 @@ def _decorators() -> dict[str, set[str]]:
     """Return the decorators that each function may use: by its event source in the template, else admin."""
     found = {
         each: {
-            "tapedeck.bootstrap.http.account_admin_function",
+            "tapedeck.bootstrap.account_administration.account_admin_function",
             "tapedeck.bootstrap.background.background_admin_function",
             "tapedeck.bootstrap.engine_administration.engine_admin_function",
         }

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import botocore
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.loaders import Loader
 from botocore.session import Session
 
@@ -37,6 +38,10 @@ def make_client(service: str) -> Any:  # noqa: ANN401 - botocore creates its cla
     session.register_component(
         "data_loader", Loader(extra_search_paths=[str(_MODELS)], include_default_search_paths=False)
     )
+    if EnvProvider().load() is not None:
+        # As in Lambda. The default chain reads the environment first as well, but makes an HTTP session with an SSL
+        # context for each of its other sources.
+        session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS_OF_MEDIA if service == "s3" else READ_SECONDS,

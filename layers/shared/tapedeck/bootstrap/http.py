@@ -1,4 +1,4 @@
-"""The composition root of HTTP functions and account administration: builds their services, provides decorators."""
+"""The composition root of HTTP functions: builds their services and those of account administration."""
 
 import gc
 import os
@@ -10,22 +10,20 @@ from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
-from tapedeck.adapters.kms import KmsEncryptor
-from tapedeck.admin.endpoint import AdminEndpoint, AdminServices
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.http.endpoint import ApiServices, Endpoint, Handler
-from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import AccountRules, Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
-from tapedeck.operations.engine_rules import EngineRules, KnownPresences
 from tapedeck.operations.recordings import Recordings
 
 if TYPE_CHECKING:
+    from tapedeck.admin.endpoint import AdminServices
     from tapedeck.dialects.forms.media import GetAudio
     from tapedeck.operations.account_details import AccountDetails
     from tapedeck.operations.api_keys import ApiKeys
     from tapedeck.operations.confirmations import Confirmations
+    from tapedeck.operations.engine_rules import EngineRules
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -41,8 +39,9 @@ def build_api_services(environment: Environment) -> ApiServices:
     store = ResourceTable(database)
 
     @cache
-    def engine_rules() -> EngineRules:
+    def engine_rules() -> "EngineRules":
         from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
+        from tapedeck.operations.engine_rules import EngineRules, KnownPresences  # noqa: PLC0415
 
         return EngineRules(KnownPresences(PresenceTable(database), now, monotonic_clock), store, now)
 
@@ -132,8 +131,12 @@ def build_api_services(environment: Environment) -> ApiServices:
     )
 
 
-def build_admin_services(environment: Environment) -> AdminServices:
+def build_admin_services(environment: Environment) -> "AdminServices":
     """Build the services of account administration; no other function encrypts with the KMS key."""
+    from tapedeck.adapters.kms import KmsEncryptor  # noqa: PLC0415
+    from tapedeck.admin.endpoint import AdminServices  # noqa: PLC0415
+    from tapedeck.operations.accounts import Accounts  # noqa: PLC0415
+
     settings, make_client = environment.read_settings(), environment.make_client
     credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
     encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
@@ -146,7 +149,7 @@ def get_api_services() -> ApiServices:
     return current_environment().cached(build_api_services)
 
 
-def get_admin_services() -> AdminServices:
+def get_admin_services() -> "AdminServices":
     """Return the services of account administration in the current environment."""
     return current_environment().cached(build_admin_services)
 
@@ -160,7 +163,6 @@ def load_audio() -> "tuple[type[GetAudio], Handler[GetAudio]]":
 
 
 endpoint = Endpoint(get_api_services, load_audio)
-account_admin_function = AdminEndpoint(get_admin_services)
 
 # --8<-- [start:init]
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:

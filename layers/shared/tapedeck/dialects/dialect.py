@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote, urlencode
 
 from tapedeck.dialects.errors import (
@@ -21,11 +21,13 @@ from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, TapedeckError
-from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.transcription import Transcription
 from tapedeck.domain.warnings import AccountWarning
+
+if TYPE_CHECKING:
+    from tapedeck.domain.page import Cursor, Page
 
 
 class ResourceType(StrEnum):
@@ -162,7 +164,7 @@ class Dialect(ABC):
         """Render a transcription."""
 
     @abstractmethod
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
+    def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
         """Render one page of a list.
 
         Args:
@@ -222,7 +224,7 @@ class Dialect(ABC):
         """Return the path of an account."""
         return f"{self.root}/Accounts/{self.format_sid(ResourceType.ACCOUNT, account)}"
 
-    def link(self, uri: str, form: ListQuery, paging: Mapping[str, int], cursor: Cursor | None = None) -> str:
+    def link(self, uri: str, form: ListQuery, paging: Mapping[str, int], cursor: "Cursor | None" = None) -> str:
         """Build a link to a page: filters first, then page number and size, then the page token (C-92)."""
         query = {**form.filters, **paging}
         if cursor is not None:

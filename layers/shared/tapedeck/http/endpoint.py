@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.errors import find_answers
-from tapedeck.dialects.forms.base import Form
+from tapedeck.dialects.forms.parameters import Parameters
 from tapedeck.dialects.selection import select_dialect, select_dialect_of_user
 from tapedeck.domain.account import RequestCredentials
 from tapedeck.domain.errors import (
@@ -24,7 +24,6 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.page import PageRequest
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth, user_of
 from tapedeck.http.engine_refusal import refuse_unrouted
@@ -60,7 +59,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 404
 
-FormT = TypeVar("FormT", bound=Form)
+FormT = TypeVar("FormT", bound=Parameters)
 Event = Mapping[str, Any]
 
 
@@ -361,6 +360,8 @@ def _check_exists(
     With `deleted`, a deleted recording counts as existing.
     """
     if path_alias == "deleted":
+        from tapedeck.domain.page import PageRequest  # noqa: PLC0415 - few functions need it
+
         services.transcriptions.of_recording(
             address.account, address.recording_id, PageRequest(1), deleted=dialect.supports_include_soft_deleted
         )

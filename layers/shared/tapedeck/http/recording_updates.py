@@ -1,14 +1,14 @@
 """Pause, resume or stop a recording, and wait for the media engine if the account waits for this update."""
 
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms.base import UpdateRecording
+from tapedeck.dialects.forms.quick import QuickUpdateRecording
 from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.errors import NoActiveRecording
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.http.endpoint import Request
 
 
-def update_recording(request: Request[UpdateRecording]) -> Response:
+def update_recording(request: Request[QuickUpdateRecording]) -> Response:
     """Return the updated recording.
 
     Raises:

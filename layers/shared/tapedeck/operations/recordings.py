@@ -1,8 +1,7 @@
 """Start, find, pause, resume and stop recordings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
@@ -26,11 +25,15 @@ from tapedeck.domain.recording import (
     is_noop_transition,
 )
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.engine_rules import EngineRules
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.parents import ParentConflict
 from tapedeck.ports.recordings import TransitionRejected
 from tapedeck.ports.stores import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tapedeck.operations.engine_rules import EngineRules
 
 MAX_ATTEMPTS: Final = 5
 """Attempts of a conditional write that concurrent changes make fail."""
@@ -74,7 +77,7 @@ class Recordings:
         get_engine_rules: returns the rules about engines that a new recording must meet; None if there are none.
     """
 
-    def __init__(self, store: Store, clock: Clock, get_engine_rules: Callable[[], EngineRules] | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, get_engine_rules: "Callable[[], EngineRules] | None" = None) -> None:
         self._store = store
         self._clock = clock
         self._get_engine_rules = get_engine_rules

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
-from aws_lambda_powertools.utilities.parser import parse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticCustomError
 
+from tapedeck.dialects.forms.parameters import DEFAULT_PAUSE_BEHAVIOR, PAUSE_BEHAVIORS, SETTABLE_STATUSES
 from tapedeck.dialects.warnings import EVENT_SUFFIX
 from tapedeck.domain.errors import InvalidParameter
-from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck.domain.warnings import AccountWarning
 
@@ -157,7 +156,7 @@ class Form(BaseModel):
         values = {name: cls._value(name, given) for name, given in fields.items()}
         given = {name: value for name, value in values.items() if value}
         try:
-            return parse(event=given, model=cls)
+            return cls.model_validate(given)
         except ValidationError as invalid:
             faults = invalid.errors(include_url=False, include_input=False)
         warnings = []
@@ -167,7 +166,7 @@ class Form(BaseModel):
             if warning is None:
                 raise InvalidParameter(name, fault["type"], fault["msg"])
             warnings.append(warning)
-        form = parse(event=_without_unusable(given, faults), model=cls)
+        form = cls.model_validate(_without_unusable(given, faults))
         form._warnings = tuple(warnings)  # noqa: SLF001 - an instance of this class
         return form
 
@@ -243,18 +242,13 @@ class UpdateRecording(Form):
     """Parameters of `update_call_recording` and `update_conference_recording`.
 
     A client may stop either kind (C-104). Other statuses cannot be set (C-35). `pause_behavior` is validated with every
-    status (C-36).
+    status (C-36). `forms.quick` reads valid parameters without this model.
     """
 
-    status: Annotated[str, choice_validator("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
-    pause_behavior: Annotated[str, choice_validator("choice", "skip", "silence")] = Field(
-        "silence", alias="PauseBehavior"
+    status: Annotated[str, choice_validator("choice", *SETTABLE_STATUSES)] = Field(alias="Status")
+    pause_behavior: Annotated[str, choice_validator("choice", *PAUSE_BEHAVIORS)] = Field(
+        DEFAULT_PAUSE_BEHAVIOR, alias="PauseBehavior"
     )
-
-    @property
-    def target(self) -> RecordingStatus:
-        """The requested status."""
-        return RecordingStatus(self.status)
 
     # --8<-- [end:update]
 

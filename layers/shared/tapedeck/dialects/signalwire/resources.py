@@ -1,7 +1,7 @@
 """SignalWire's Compatibility API: SIDs, resource bodies, lists and errors."""
 
 import re
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import (
@@ -16,10 +16,12 @@ from tapedeck.domain.account import AccountInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, TapedeckError
-from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ParentKind, Recording, Source
 from tapedeck.domain.transcription import Transcription
+
+if TYPE_CHECKING:
+    from tapedeck.domain.page import Cursor, Page
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -280,11 +282,11 @@ class SignalWire(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
+    def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
         """Render a page; links have no suffix and put the page number before the size."""
         request = page.request
 
-        def link(number: int, cursor: Cursor | None = None) -> str:
+        def link(number: int, cursor: "Cursor | None" = None) -> str:
             return self.link(uri, form, {"Page": number, "PageSize": request.size}, cursor)
 
         return {

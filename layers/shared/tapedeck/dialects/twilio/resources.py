@@ -1,7 +1,7 @@
 """Twilio's REST API, version 2010-04-01: SIDs, resource bodies, lists and errors."""
 
 import re
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
@@ -10,10 +10,12 @@ from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
-from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
 from tapedeck.domain.transcription import Transcription
+
+if TYPE_CHECKING:
+    from tapedeck.domain.page import Cursor, Page
 
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
@@ -247,12 +249,12 @@ class Twilio(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
+    def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
         """Render a page with `start` and `end`; links end in `.json` and put the page size before the number."""
         request = page.request
         start = request.number * request.size
 
-        def link(number: int, cursor: Cursor | None = None) -> str:
+        def link(number: int, cursor: "Cursor | None" = None) -> str:
             return self.link(f"{uri}.json", form, {"PageSize": request.size, "Page": number}, cursor)
 
         return {
