@@ -67,14 +67,14 @@ class UrgentEngineQueues:
 
 
 def _sign(queue: str, message: Mapping[str, Any], credentials: Credentials) -> AWSPreparedRequest:
-    """Build the signed request; a queue's URL is `https://sqs.<region>.<suffix>/<account>/<name>`."""
-    host = urlsplit(queue).hostname or ""
+    """Build the signed request; in AWS, a queue's URL is `https://sqs.<region>.<suffix>/<account>/<name>`."""
+    url = urlsplit(queue)
     body = {"QueueUrl": queue, "MessageBody": json.dumps(message, ensure_ascii=False, separators=(",", ":"))}
     request = AWSRequest(
         "POST",
-        f"https://{host}/",
+        f"{url.scheme}://{url.netloc}/",
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
     )
-    SigV4Auth(credentials, "sqs", host.split(".")[1]).add_auth(request)
+    SigV4Auth(credentials, "sqs", url.netloc.split(".")[1]).add_auth(request)
     return request.prepare()

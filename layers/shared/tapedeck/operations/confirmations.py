@@ -102,7 +102,7 @@ class Confirmations:
             elapsed = self._monotonic_clock() - started_ms
             if elapsed >= self._within_ms:
                 raise NotConfirmed("timeout")
-            self._patience.pause(min(self._within_ms - elapsed, _interval(elapsed)))
+            self._patience.pause(_interval(elapsed, self._within_ms - elapsed))
         return recording
 
     def _send_at_once(self, recording: Recording) -> None:
@@ -202,5 +202,7 @@ def _progress_of(recording: Recording) -> RecordingProgress:
     )
 
 
-def _interval(elapsed: int) -> int:
-    return next((interval for until, interval in READ_EVERY_MS if elapsed < until), LATER_READ_EVERY_MS)
+def _interval(elapsed: int, remaining: int) -> int:
+    """Return the milliseconds until the next read; the last one is at the deadline, and not closely after another."""
+    interval = next((interval for until, interval in READ_EVERY_MS if elapsed < until), LATER_READ_EVERY_MS)
+    return interval if remaining >= 2 * interval else remaining
