@@ -67,6 +67,22 @@ def test_providers() -> None:
     assert {(path, function) for _, path, function in read if path == "$default"} == {("$default", "DefaultFunction")}
 
 
+def test_templates_are_parsed_as_by_sam() -> None:
+    """The stand-in's faster parser returns what SAM's own returns, with the same order and types."""
+    from samcli.commands._utils import template as sam_template
+    from samcli.yamlhelper import yaml_parse
+
+    from tapedeck_standin.aws.template import parse_template
+
+    assert "yaml_parse(fp.read())" in inspect.getsource(sam_template.get_template_data)
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    short = "A: 2012-10-17\nB: !GetAtt Api.Url\nC: !If [X, !Ref Y, !Sub '${Z}']\nD: !Condition E\nF: &f {G: 1}\nH: *f\n"
+    for each in (text, short):
+        parsed, expected = parse_template(each), yaml_parse(each)
+        assert parsed == expected
+        assert repr(parsed) == repr(expected)
+
+
 def test_event(
     standin: StandIn, control: ControlClient, api: HttpFunctionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from samcli.yamlhelper import yaml_parse
+import yaml
+from samcli import yamlhelper
 
 _FUNCTION: Final = "AWS::Serverless::Function"
 _TABLE: Final = "AWS::DynamoDB::Table"
@@ -40,6 +41,21 @@ class Route:
         return "$default" if self.path is None else f"{self.method} {self.path}"
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # a base class chosen at import
+    """Reads templates as SAM does, but with libyaml where PyYAML contains it, which is several times faster."""
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, yamlhelper._dict_constructor)  # noqa: SLF001
+_Loader.add_constructor(yamlhelper.TIMESTAMP_TAG, yaml.SafeLoader.yaml_constructors[yamlhelper.TAG_STR])
+_Loader.add_multi_constructor("!", yamlhelper.intrinsics_multi_constructor)
+
+
+def parse_template(text: str) -> dict[str, Any]:
+    """Return the content of a template in YAML, equal to that of SAM's own `yaml_parse`."""
+    content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    return content
+
+
 class Template:
     """`template.yaml` as a dictionary, with the short forms of intrinsic functions expanded.
 
@@ -53,7 +69,7 @@ class Template:
     @classmethod
     def load(cls, path: Path) -> "Template":
         """Read a template file."""
-        return cls(yaml_parse(path.read_text(encoding="utf-8")))
+        return cls(parse_template(path.read_text(encoding="utf-8")))
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of all resources of a type by logical id."""

@@ -10,12 +10,15 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from flask import Request, request
+from samcli.commands._utils import template as sam_template
 from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.provider import Api
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from samcli.local.apigw import local_apigw_service
 from samcli.local.apigw.local_apigw_service import LocalApigwService
@@ -24,6 +27,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.template import parse_template
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 _DEFAULT_RULE: Final = "/<path:any_path>"
@@ -87,6 +91,17 @@ class _UntypedResponse(Response):
     default_mimetype = None
 
 
+@lru_cache(maxsize=2)
+def _read_api(template: Path, _modified: int) -> Api:
+    """Return the API of a template with its routes, read once for all gateways: SAM takes a second for it."""
+    sam_template.yaml_parse = parse_template
+    stacks, _ = SamLocalStackProvider.get_stacks(str(template))
+    api = ApiProvider(stacks).api
+    # Otherwise SAM answers 502 to bodies that are not UTF-8. Deployed APIs send forms in base64, too.
+    api.binary_media_types_set.add("*/*")
+    return api
+
+
 class Gateway(LocalApigwService):  # type: ignore[misc] # published without types
     """SAM's gateway for the routes of a template.
 
@@ -98,11 +113,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
 
     def __init__(self, template: Path, runner: FunctionRunner, port: int) -> None:
         local_apigw_service.EventTracker = _NoTelemetry
-        stacks, _ = SamLocalStackProvider.get_stacks(str(template))
-        api = ApiProvider(stacks).api
-        # Otherwise SAM answers 502 to bodies that are not UTF-8. Deployed APIs send forms in base64, too.
-        api.binary_media_types_set.add("*/*")
-        super().__init__(api=api, lambda_runner=runner, port=port)
+        super().__init__(api=_read_api(template, template.stat().st_mtime_ns), lambda_runner=runner, port=port)
         self.create()
 
     def create(self) -> None:
