@@ -97,6 +97,7 @@ def function_summaries() -> dict[str, str]:
     return {operation: _docstring(operation).partition("\n")[0] for operation in template().operations.values()}
 
 
+@cache
 def _docstring(operation: str) -> str:
     source = (ROOT / "functions" / operation / "app.py").read_text(encoding="utf-8")
     return ast.get_docstring(ast.parse(source)) or ""

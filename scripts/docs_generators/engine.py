@@ -2,8 +2,9 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from scripts.docs_generators.markdown import code, one_line, table, type_of
@@ -33,6 +34,12 @@ _ENTRIES: Final[tuple[dict[str, Any], ...]] = (
 """The worked example of an evidence chain, without the numbers of its entries."""
 
 
+@cache
+def _made(make: Callable[[], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return the schemas that a function makes, made once."""
+    return make()
+
+
 def command_envelope() -> str:
     """Return the fields that commands have in common."""
     return _envelope("engine-commands.json", "PlaceCallCommand")
@@ -55,7 +62,7 @@ def events() -> str:
 
 def requests() -> str:
     """Return a section for each route: the fields of its request and of its answer."""
-    definitions = schema.make_schemas()["engine-session.json"]["$defs"]
+    definitions = _made(schema.make_schemas)["engine-session.json"]["$defs"]
     sections = []
     for route, models in schema.REQUESTS.items():
         sections.append(f"### `{route}`")
@@ -68,7 +75,7 @@ def requests() -> str:
 
 def refusals() -> str:
     """Return the fields of a refused request."""
-    definitions = schema.make_schemas()["engine-session.json"]["$defs"]
+    definitions = _made(schema.make_schemas)["engine-session.json"]["$defs"]
     return _fields(definitions["RefusedRequest"], definitions, ())
 
 
@@ -76,7 +83,7 @@ def objects() -> str:
     """Return a section for each object within a message or a request."""
     definitions: dict[str, Any] = {}
     messages = {model.__name__ for pair in schema.REQUESTS.values() for model in pair} | {"RefusedRequest"}
-    for content in schema.make_schemas().values():
+    for content in _made(schema.make_schemas).values():
         definitions |= content["$defs"]
         messages |= {each["$ref"].rpartition("/")[2] for each in content.get("oneOf", ())}
     names = sorted(name for name, each in definitions.items() if "properties" in each and name not in messages)
@@ -94,7 +101,7 @@ def evidence() -> str:
 
 
 def _envelope(file: str, name: str) -> str:
-    definitions = schema.make_schemas()[file]["$defs"]
+    definitions = _made(schema.make_schemas)[file]["$defs"]
     message = dict(definitions[name])
     message["properties"] = {
         field: {**each, "description": "Type of the message"} if field == "type" else each
@@ -106,7 +113,7 @@ def _envelope(file: str, name: str) -> str:
 
 
 def _messages(file: str) -> str:
-    content = schema.make_schemas()[file]
+    content = _made(schema.make_schemas)[file]
     sections = []
     for reference in content["oneOf"]:
         message = content["$defs"][reference["$ref"].rpartition("/")[2]]

@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
 import click
@@ -58,9 +59,14 @@ def control_api() -> str:
     return table(("Request", "What it does", "Fields", "Response"), rows)
 
 
+@cache
+def _source_of(function: Callable[..., object]) -> str:
+    return inspect.getsource(function)
+
+
 def _models_of(route: ControlRoute) -> list[type[BaseModel]]:
     """Return the models that a handler parses its body or query with."""
-    source = inspect.getsource(route.handle)
+    source = _source_of(getattr(route.handle, "__func__", route.handle))
     names = ["ControlQuery"] if "self._account(" in source else _READS.findall(source)
     return [getattr(inspection, name, None) or getattr(schemas, name) for name in names]
 

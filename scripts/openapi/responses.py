@@ -24,7 +24,7 @@ _AFTER_POST: Final = "enum_after_post"
 @cache
 def read(name: str) -> Any:  # noqa: ANN401 - the content of a YAML file
     """Return the content of one of the tables."""
-    return yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
+    return yaml.load((DATA / f"{name}.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 @cache

@@ -1,12 +1,11 @@
 """The template as CloudFormation receives it: translated by SAM's translator, without an account."""
 
-from copy import deepcopy
+import pickle
 from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 
-from samcli.yamlhelper import yaml_parse
-
+from tapedeck_standin.aws.template import parse_template
 from tests.client import ROOT
 
 BASIC_EXECUTION: Final = "AWSLambdaBasicExecutionRole"
@@ -25,24 +24,25 @@ class _ManagedPolicies:
 
 
 @cache
-def _translated() -> dict[str, Any]:
+def _translated() -> bytes:
+    """Return the translated template, pickled: each test reads its own copy of it, which is faster than copying it."""
     from samtranslator.translator.transform import transform  # slow to import, and not every worker needs it
 
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    template = parse_template((ROOT / "template.yaml").read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
         for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
             # Like `sam deploy` after the upload; the folder name stays in the URL.
             resource["Properties"][name] = f"s3://bucket/{resource['Properties'][name]}"
     with patch.dict("os.environ", AWS_DEFAULT_REGION=REGION):
         translated: dict[str, Any] = transform(template, {"AWS::Region": REGION}, _ManagedPolicies())
-    return translated
+    return pickle.dumps(translated)
 
 
 class Stack:
     """A copy of the translated template, to be read or modified."""
 
     def __init__(self) -> None:
-        self.content = deepcopy(_translated())
+        self.content: dict[str, Any] = pickle.loads(_translated())  # noqa: S301 - made above
 
     @property
     def resources(self) -> dict[str, Resource]:

@@ -6,9 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from tests.wire.facts import DIALECTS, DialectName, load
+from tests.wire.facts import DIALECTS, DialectName, load, parse_yaml
 from tests.wire.pages import EMPTY_LIST, LIST_OF
 from tests.wire.requests import find_request
 from tests.wire.validator import check_response
@@ -42,7 +40,7 @@ class Sample:
 @cache
 def _read(dialect: DialectName) -> dict[str, dict[str, Any]]:
     text = (EXAMPLES / f"{dialect}.yaml").read_text(encoding="utf-8")
-    read: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    read: dict[str, dict[str, Any]] = parse_yaml(text)
     return read
 
 
