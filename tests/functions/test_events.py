@@ -20,7 +20,7 @@ from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKE
 from tapedeck_standin.aws.template import ORIGIN
 from tapedeck_standin.samples import callbacks as sample_callbacks
 from tapedeck_standin.samples import data as sample_data
-from tapedeck_standin.samples.replay import capturing_output, main, make_seeding, replay
+from tapedeck_standin.samples.replay import SAMPLE_SETTINGS, capturing_output, main, make_seeding, replay
 from tests.client import ROOT, find_route
 from tests.tables import own_tables
 from tests.wire.validator import check_response
@@ -78,7 +78,7 @@ def seeding(aws: None) -> Iterator[Callable[[], None]]:
     The tables contain the sample data only, because the reconciler processes every pending row.
     """
     del aws  # only has to be there
-    with own_tables(), capturing_output():
+    with own_tables(SAMPLE_SETTINGS), capturing_output():
         yield make_seeding()
 
 

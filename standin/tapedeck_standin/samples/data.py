@@ -24,7 +24,7 @@ from tapedeck.adapters.dynamodb.items import (
 )
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
-from tapedeck.domain.account import VOICE
+from tapedeck.domain.account import VOICE, ConfirmUpdates
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.participant import Participant
@@ -67,6 +67,9 @@ NEWER_ENGINE_TOKEN: Final = "tdk_ast1_NewerTokenOfTheSampleEngine0123456789abcde
 """The second token of this engine, so that either can be revoked."""
 STANDIN_ENGINE: Final = "standin"
 """A second engine, which has the stand-in's fixed token only."""
+LOST_ENGINE: Final = "ast3"
+"""A third engine, which was never seen, so that it counts as lost."""
+LOST_ENGINE_TOKEN: Final = "tdk_ast3_TokenOfTheLostSampleEngine0123456789abcdefg"  # noqa: S105
 
 IDLE_CALL: Final = "01972b5cf1e8700080000000000000c1"
 """In progress, never recorded."""
@@ -96,6 +99,10 @@ WAITING: Final = "01972b5d24b0700080000000000000e5"
 """The recording of that call, paused but not yet confirmed by the engine."""
 STOPPED: Final = "01972b5d2898700080000000000000e6"
 """An earlier recording of that call, stopped; the engine `standin` has not uploaded its audio yet."""
+LOST_CALL: Final = "01972b5d2c80700080000000000000c7"
+"""A call of the other account on the lost engine, so that nothing can be confirmed."""
+UNREACHABLE: Final = "01972b5d3068700080000000000000e7"
+"""The recording of that call, in progress."""
 
 _DURATION_SECONDS: Final = 59
 """Length of the completed recording."""
@@ -198,11 +205,14 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
     table.put_call(_call(SECOND_CALL, 7, conference=LIVE_CONFERENCE, version=2))
     foreign = {"api_recording": WAITING, "active_recordings": frozenset({WAITING}), "version": 2}
     table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, **foreign))
+    lost = {"api_recording": UNREACHABLE, "active_recordings": frozenset({UNREACHABLE}), "version": 2}
+    table.put_call(_call(LOST_CALL, 16, account=OTHER_ACCOUNT, engine=LOST_ENGINE, **lost))
     for identifier, account, call, second, callback in (
         (RUNNING, STANDIN_ACCOUNT, RECORDED_CALL, 3, None),
         (FINISHED, STANDIN_ACCOUNT, ENDED_CALL, 5, SUBSCRIPTION),
         (WAITING, OTHER_ACCOUNT, FOREIGN_CALL, 14, None),
         (STOPPED, OTHER_ACCOUNT, FOREIGN_CALL, 15, None),
+        (UNREACHABLE, OTHER_ACCOUNT, LOST_CALL, 17, None),
     ):
         recording = Recording(
             identifier, Parent(account, ParentKind.CALL, call), RecordingStatus.IN_PROGRESS,
@@ -215,6 +225,8 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
     stopped = {"status": RecordingStatus.STOPPED, "version": 2, "updated": NOON + 40, "ended": NOON + 40}
     stopped |= {"confirmed": 2, "engine": STANDIN_ENGINE}
     captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), STOPPED), stopped)
+    of_lost_engine = {"engine": LOST_ENGINE}
+    captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, LOST_CALL), UNREACHABLE), of_lost_engine)
     finished = {
         "status": RecordingStatus.COMPLETED,
         "version": 3,
@@ -293,7 +305,9 @@ def _credentials(encryptor: Encryptor) -> Iterable[Item]:
         OTHER_ACCOUNT: ([OTHER_TOKEN, NEWER_TOKEN], {}),
     }
     for account, (tokens, keys) in accounts.items():
-        yield {"PK": f"ACCOUNT#{account}", "tokens": list(map(hash_secret, tokens)), "keys": keys, "created": NOON}
+        own = {"confirm": ConfirmUpdates.PAUSE} if account == OTHER_ACCOUNT else {}
+        item = {"tokens": list(map(hash_secret, tokens)), "keys": keys, "created": NOON, **own}
+        yield {"PK": f"ACCOUNT#{account}", **item}
         encrypted = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
         signing = {
             name: [encryptor.encrypt(account, secret) for secret in secrets] for name, secrets in encrypted.items()
@@ -304,8 +318,16 @@ def _credentials(encryptor: Encryptor) -> Iterable[Item]:
 
 def _engines() -> Iterable[Item]:
     """Return the items of media engines, laid out as in `adapters.dynamodb.engine_registry`."""
-    tokens = {ENGINE: [ENGINE_TOKEN, NEWER_ENGINE_TOKEN], STANDIN_ENGINE: [STANDIN_ENGINE_TOKEN]}
-    accounts = {ENGINE: frozenset({STANDIN_ACCOUNT}), STANDIN_ENGINE: None}
+    tokens = {
+        ENGINE: [ENGINE_TOKEN, NEWER_ENGINE_TOKEN],
+        LOST_ENGINE: [LOST_ENGINE_TOKEN],
+        STANDIN_ENGINE: [STANDIN_ENGINE_TOKEN],
+    }
+    accounts = {
+        ENGINE: frozenset({STANDIN_ACCOUNT}),
+        LOST_ENGINE: frozenset({OTHER_ACCOUNT}),
+        STANDIN_ENGINE: None,
+    }
     for name, secrets in tokens.items():
         hashes = list(map(hash_secret, secrets))
         yield {"PK": f"ENGINE#{name}", "tokens": hashes, "accounts": accounts[name], "created": NOON}
@@ -322,7 +344,7 @@ def _other_engines(dynamodb: Any, table: str) -> list[Attributes]:  # noqa: ANN4
     """Return the keys of other engines."""
     request = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": {":pk": {"S": "LIST#ENGINES"}}}
     names = {name for item in dynamodb.query(TableName=table, **request)["Items"] for name in item["names"]["SS"]}
-    return [{"PK": {"S": f"ENGINE#{name}"}} for name in sorted(names - {ENGINE, STANDIN_ENGINE})]
+    return [{"PK": {"S": f"ENGINE#{name}"}} for name in sorted(names - {ENGINE, LOST_ENGINE, STANDIN_ENGINE})]
 
 
 def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401

@@ -7,6 +7,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
@@ -46,6 +47,9 @@ _OK: Final = 200
 
 SAMPLE_ENGINE: Final = "ast1"
 """Name of the media engine in the samples."""
+
+SAMPLE_SETTINGS: Final = MappingProxyType({"CONFIRM_UPDATES": "none"})
+"""Environment variables of functions that are invoked alone: no media engine runs that could confirm (C-253)."""
 
 
 @dataclass
@@ -159,7 +163,7 @@ def main(event: Path) -> None:
         read_event(event)  # fail early, before the slow setup
         isolate_aws_environment()
         with (
-            emulated_aws(Template.load(root / "template.yaml")),
+            emulated_aws(Template.load(root / "template.yaml"), SAMPLE_SETTINGS),
             # Standard output is for the answer only; logs and captured messages go to standard error.
             redirect_stdout(sys.stderr),
             capturing_output() as captured,
