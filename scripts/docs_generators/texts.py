@@ -36,6 +36,9 @@ VARIABLES: Final = {
 METRICS: Final = {
     "Milliseconds": "with each API request: its duration",
     "Busy": "with a request that failed because of contention or throttling (408, 429 or 503)",
+    "EngineUnavailable": (
+        "with a request that failed because its media engine is lost or did not confirm the update (408 or 503)"
+    ),
     "Faults": "with a request that was answered with another 5xx; not for one that `default` forwarded",
     "EngineClockSkewMs": "once per session of a media engine whose clock differs by over 2 seconds: the difference",
     "EngineClockSkewed": "once per session of a media engine whose clock differs by over 60 seconds",
@@ -71,7 +74,10 @@ _THROTTLED: Final = (
 )
 
 ALARM_ACTIONS: Final = {
-    "GatewayErrorsAlarm": f"Find the route in the access log, then the error in the {_LOG}.",
+    "GatewayErrorsAlarm": (
+        f"Find the route in the access log, then the error in the {_LOG}. A line with `EngineUnavailable` is about the "
+        f"media engine: follow {_CONNECTOR}."
+    ),
     "ErrorsAlarm": (
         f"Search the {_LOG} for level `ERROR`: it names an unhandled exception and its line of code. If there is none, "
         "DynamoDB or S3 refused or did not respond: check their health, and the function's role."
@@ -80,7 +86,10 @@ ALARM_ACTIONS: Final = {
         f"Count `Busy` by account in the {_LOG}. Look for one conference or call with many changes at once. Clients "
         "may retry."
     ),
-    "SlowAlarm": f"Compare `Milliseconds` by operation in the {_LOG}. Check cold starts and DynamoDB latency.",
+    "SlowAlarm": (
+        f"Compare `Milliseconds` by operation in the {_LOG}. Check cold starts and DynamoDB latency. A pause waits for "
+        "the media engine: count `EngineUnavailable`."
+    ),
     "RecordingsReadThrottleAlarm": _THROTTLED,
     "RecordingsWriteThrottleAlarm": _THROTTLED,
     "CredentialsReadThrottleAlarm": _THROTTLED,

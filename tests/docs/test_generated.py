@@ -104,7 +104,7 @@ def test_the_metrics_are_found_in_the_code() -> None:
     assert sorted(aws.metric_names()) == [
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict", "CommandsExpired",
         "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed",
-        "EngineLost", "EngineTrespass", "EventsDead", "EventsLater", "EventsRefused",
+        "EngineLost", "EngineTrespass", "EngineUnavailable", "EventsDead", "EventsLater", "EventsRefused",
         "EventsStale", "Faults", "Milliseconds", "PausesRefused", "PausesUnconfirmed",
         "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs", "UrgentSendsFailed",
     ]  # fmt: skip

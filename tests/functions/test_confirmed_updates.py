@@ -164,12 +164,18 @@ def test_a_silent_engine_is_answered_after_the_deadline(
 
 
 def test_a_lost_engine_is_answered_at_once(
-    client: FunctionClient, engine: ConfirmingEngine, stage: Stage, recording: Recording
+    client: FunctionClient,
+    engine: ConfirmingEngine,
+    stage: Stage,
+    recording: Recording,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Without a live engine nothing is waited for, and the pause stays requested."""
+    """Without a live engine nothing is waited for, and the pause stays requested; neither code nor database failed."""
     engine.presences = [EnginePresence(ENGINE, "b" * 32, seen_at=engine.clock.seconds - 45)]
     assert not_confirmed(client, update(client, recording, "paused"))
     assert (stored(stage, recording), engine.time, engine.commands) == (("paused", 2, 0), 0, [])
+    (line,) = (vars(record) for record in caplog.records if record.getMessage() == "request")
+    assert {name for name in ("Busy", "EngineUnavailable", "Faults") if name in line} == {"EngineUnavailable"}
 
 
 def test_a_refusal_is_answered_at_once(

@@ -32,7 +32,7 @@ ALLOWED = {
     # what is wrong with a request
     "parameter", "reason", "call", "warnings",
     # metrics
-    "_aws", "Milliseconds", "Faults", "Busy",
+    "_aws", "Milliseconds", "Faults", "Busy", "EngineUnavailable",
 }  # fmt: skip
 ALLOWED_ADMIN = {
     "level",

@@ -44,6 +44,7 @@ class CanonicalLog:
         request_id: str,
         started: float,
         is_busy: bool = False,
+        is_engine_unavailable: bool = False,
         parameter: str | None = None,
         reason: str | None = None,
         call: str | None = None,
@@ -63,6 +64,7 @@ class CanonicalLog:
             request_id: as in the response's `X-Request-Id`.
             started: `time.perf_counter()` at the start of the request.
             is_busy: whether contention or throttling caused the error; the status for that differs by dialect.
+            is_engine_unavailable: whether the media engine caused the error: it is lost, or did not confirm an update.
             parameter: the invalid parameter, as spelled on the wire.
             reason: what is wrong with the parameter, the body or the state; never a value.
             call: the id of the call that the warnings are about, 32 hex digits; logged with warnings only.
@@ -73,6 +75,8 @@ class CanonicalLog:
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
         if is_busy:
             counted["Busy"] = 1
+        elif is_engine_unavailable:
+            counted["EngineUnavailable"] = 1
         elif status >= FAULT and not is_forwarded:
             counted["Faults"] = 1
         fields: dict[str, Any] = {

@@ -47,11 +47,12 @@ class TapedeckError(Exception):
     """The root of the tree; every subclass has a response in both dialects.
 
     `parameter` and `reason` are for the log: the invalid parameter as spelled on the wire, and what is wrong. Neither
-    contains a value of the request.
+    contains a value of the request. `is_engine_unavailable`: the media engine is lost, or did not confirm an update.
     """
 
     parameter: str | None = None
     reason: str | None = None
+    is_engine_unavailable: bool = False
 
 
 class NotAuthenticated(TapedeckError):
@@ -131,6 +132,8 @@ class NotConfirmed(InvalidState):
     `reason` is `timeout`, `engine_lost`, `refused` (the engine refused the command) or `overtaken` (a later request
     resumed the recording before the pause took effect).
     """
+
+    is_engine_unavailable = True
 
     def __init__(self, reason: str = "timeout") -> None:
         super().__init__()
@@ -254,6 +257,8 @@ class MediaMissing(TapedeckError):
 
 class NoEngineAvailable(TapedeckError):
     """The engine of a call is lost; or none serves the account, is alive and has room for a new conference."""
+
+    is_engine_unavailable = True
 
 
 class StoreFailure(TapedeckError):

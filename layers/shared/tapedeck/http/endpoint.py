@@ -279,8 +279,7 @@ class Endpoint:
             try:
                 reply = answer(services, http, dialect, context)
             except TapedeckError as error:
-                context.is_busy = isinstance(error, StoreBusy)
-                context.parameter, context.reason = error.parameter, error.reason
+                context.error = error
                 reply = dialect.error(error, http.path, operation)
             except Exception as error:  # noqa: BLE001 - map any error to the dialect's format
                 services.log.unhandled_error(operation, request_id, error)
@@ -295,9 +294,10 @@ class Endpoint:
                 code=reply.code,
                 request_id=request_id,
                 started=started,
-                is_busy=context.is_busy,
-                parameter=context.parameter,
-                reason=context.reason,
+                is_busy=isinstance(context.error, StoreBusy),
+                is_engine_unavailable=context.error.is_engine_unavailable,
+                parameter=context.error.parameter,
+                reason=context.error.reason,
                 call=context.call,
                 warnings=context.warnings,
                 created_id=context.created_id,
@@ -314,9 +314,8 @@ class _RequestContext:
 
     account: str | None = None
     sid: str | None = None
-    is_busy: bool = False
-    parameter: str | None = None
-    reason: str | None = None
+    error: TapedeckError = field(default_factory=TapedeckError)
+    """What was raised; one without a parameter and a reason if the request was done."""
     call: str | None = None
     warnings: tuple[AccountWarning, ...] = ()
     created_id: str | None = None
