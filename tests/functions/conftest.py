@@ -19,6 +19,7 @@ from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.admin.endpoint import AdminServices
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, installed
+from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
@@ -67,12 +68,19 @@ def shelves(database: Database) -> Callable[[str], Shelf]:
     return database.shelf
 
 
+def settings_without_waits() -> Settings:
+    """Return the settings of the environment; updates of recordings do not wait, because no media engine runs."""
+    return replace(Settings.read(), confirm_updates=ConfirmUpdates.NONE)
+
+
 @pytest.fixture(scope="session")
 def shared_environment(database: Database) -> Environment:
     """The environment of the tests that install no other. Its requests are not counted."""
     dynamodb = database.client()
     return Environment(
-        make_client=lambda name: dynamodb if name == "dynamodb" else make_client(name), default_engine="standin"
+        settings_without_waits,
+        make_client=lambda name: dynamodb if name == "dynamodb" else make_client(name),
+        default_engine="standin",
     )
 
 
@@ -161,9 +169,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(aws: None) -> Settings:
-    """The settings of this test's service."""
+    """The settings of this test's service; updates of recordings do not wait, because no media engine runs."""
     del aws  # it sets the environment
-    return Settings.read()
+    return settings_without_waits()
 
 
 @pytest.fixture
