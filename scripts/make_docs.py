@@ -36,6 +36,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "fixtures": standin.fixtures,
     },
     "reference/faults.md": {"effects": standin.fault_effects},
+    "how-to/check-an-engine.md": {"checks": standin.checks},
     "reference/cli.md": {"help": standin.command_help},
     "reference/engine-protocol.md": {
         "requests": engine.requests,

@@ -15,6 +15,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
+from tapedeck_standin.conformance.suite import CHECKS
 from tapedeck_standin.control import api_keys, engines, events, inspection, schemas, telephony
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
@@ -170,6 +171,11 @@ def command_help() -> str:
         nested = click.Context(command, info_name=name, parent=context, terminal_width=_WIDTH)
         parts.append((f"tapedeck {name}", command.get_help(nested)))
     return "\n\n".join(f"## {title}\n\n```console\n$ {title} --help\n{text}\n```" for title, text in parts)
+
+
+def checks() -> str:
+    """Return the table of the checks of `check-engine`."""
+    return table(("Check", "Rule", "What it checks"), [(code(each.name), each.rule, each.sentence) for each in CHECKS])
 
 
 def options() -> str:

@@ -1,4 +1,4 @@
-"""The `tapedeck` command line: `serve` and `wait`."""
+"""The `tapedeck` command line: `serve`, `wait` and `check-engine`."""
 
 import errno
 import os
@@ -20,6 +20,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.readiness import is_ready, wait_until_ready
+from tapedeck_standin.conformance.command import check_engine
 from tapedeck_standin.http.addresses import LOOPBACK
 
 DISTRIBUTION = "tapedeck-api"
@@ -272,6 +273,9 @@ def wait(timeout: float, url: str | None, ca_file: Path | None) -> None:
     url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
     if not wait_until_ready(url, timeout, ca_file):
         _fail(f"no response from {url} after {timeout:g} s")
+
+
+main.add_command(check_engine)
 
 
 def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -52,7 +52,8 @@ STANDIN_MAY_IMPORT: Final = {
     "control": {"aws", "callbacks", "clock", "faults", "gateway", "http", "scheduler", "telephony"},
     "app": {"aws", "callbacks", "clock", "control", "faults", "gateway", "http", "scheduler", "telephony"},
     "samples": {"app", "aws", "telephony"},
-    "cli": {"app", "aws", "control", "http"},
+    "conformance": {"app", "aws", "http", "telephony"},
+    "cli": {"app", "aws", "conformance", "control", "http"},
     "__main__": {"cli"},
 }
 """What each package of the stand-in may import of it besides itself."""

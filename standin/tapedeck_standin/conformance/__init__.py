@@ -1,0 +1,1 @@
+"""The conformance suite for connectors of media engines: `tapedeck check-engine`."""
