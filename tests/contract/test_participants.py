@@ -162,6 +162,26 @@ def test_label_belongs_to_one_participant(store: ParticipantStore, conference: C
     assert store.get_labelled_call(conference.account, conference.id, "customer") == second.call.id
 
 
+def test_a_call_that_joins_takes_a_label(store: ParticipantStore, conference: Conference) -> None:
+    """A call joins with a label that was never used, or takes it over from its current holder only."""
+    services = api_bootstrap.get_api_services()
+    first = dial(store, conference, "customer")
+    call = services.calls.register(
+        conference.account, to="+1", from_="+2", direction="inbound", status=CallStatus.IN_PROGRESS, call=fresh()
+    )
+    found = read(conference)
+    after = replace(found, version=found.version + 1, participants=1)
+    joined = Participant(call.id, conference.id, NOW, version=after.version, label="customer")
+    join = services.conferences._store.join_conference
+    for holder in (None, fresh()):
+        with pytest.raises(LabelTaken) as raised:
+            join(found, after, call, joined, holder)
+        assert raised.value.holder == first.call
+    join(found, after, call, joined, first.call)
+    assert store.get_labelled_call(conference.account, conference.id, "customer") == call.id
+    assert store.get_participants(conference.account, conference.id, [call.id]) == (after, [joined])
+
+
 def test_dial_creates_a_conference(store: ParticipantStore, conference: Conference) -> None:
     """A conference is created with its first participant; a used name can only be taken over from its holder."""
     created = Conference(conference.account, fresh(), conference.name, ConferenceStatus.INIT, NOW)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tapedeck.adapters.dynamodb import items
-from tapedeck.domain.call import CallStatus
-from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.engine_event import EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import (
     AnnouncementReport,
@@ -21,17 +22,19 @@ from tapedeck.domain.engine_report import (
     CaptureTransitionReport,
     ConferenceStartReport,
     NewCall,
+    ParticipantJoinReport,
     RefusalReport,
     SpeakingReport,
 )
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.participant import ParticipantStatus
+from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import EvidenceHead, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.functions.background_world import World
 from tests.functions.objects import Objects
+from tests.functions.stage import conference_path
 from tests.media import sound
 
 TAKEN = EventOutcome.TAKEN
@@ -299,3 +302,54 @@ def test_audio_is_accepted_for_some_days(world: World, bucket: Objects, days: in
     bucket.put(recording, "capture.wav", sound(2))
     world.clock.step(days * 86_400)
     assert world.stage.engine.report(completion_of(recording, sound(2))).outcome is outcome
+
+
+def join(world: World, conference: Conference, label: str | None, call: Call | None = None) -> Participant:
+    """Let a call join a conference with this label; return the participant."""
+    call = call or world.stage.call()
+    result = world.stage.engine.report(ParticipantJoinReport(conference.id, call.id, label=label))
+    assert result.outcome is TAKEN
+    return world.services.participants.get(conference.account, conference.id, call.id)
+
+
+def test_a_reported_label_names_the_participant(world: World) -> None:
+    """A participant that joins with a label is found by it; the label is free once its participant has left."""
+    conference, client = world.stage.conference(), world.client("twilio")
+    path = (*conference_path(client, conference), "Participants")
+    first = join(world, conference, "agent")
+    shown = client.get(*path, "agent")
+    assert (shown.status, shown.body["label"]) == (200, "agent")
+    assert shown.body["call_sid"] == client.sid(ResourceType.CALL, first.call)
+    assert join(world, conference, "agent").label is None
+    assert world.stage.engine.left(conference.id, first.call).outcome is TAKEN
+    assert join(world, conference, "agent").label == "agent"
+    assert join(world, conference, None, world.services.calls.get(conference.account, first.call)).label is None
+
+
+@pytest.mark.parametrize("label", ["a/b", ""])
+def test_an_invalid_label_is_ignored(world: World, label: str) -> None:
+    """A call with a label that no participant may have joins without one."""
+    assert join(world, world.stage.conference(), label).label is None
+
+
+def test_a_call_that_comes_back_keeps_its_label(world: World) -> None:
+    """A call that leaves and joins again with the same label has it again."""
+    conference, call = world.stage.conference(), world.stage.call()
+    for _ in range(2):
+        assert join(world, conference, "agent", call).label == "agent"
+        assert world.stage.engine.left(conference.id, call.id).outcome is TAKEN
+        call = world.services.calls.get(conference.account, call.id)
+
+
+def test_the_label_of_a_request_stays(world: World) -> None:
+    """A participant that was dialed with a label keeps it, also if the engine reports another one."""
+    conference = world.stage.conference()
+    added = world.services.participants.add(
+        conference.account, conference.id, AddParticipant("+1", "+2", label="customer")
+    )
+    version = added.requested_version
+    world.stage.engine.answered(added.call, version)
+    world.stage.engine.report(ParticipantJoinReport(conference.id, added.call, label="other"), version)
+    world.stage.engine.report(ParticipantJoinReport(conference.id, added.call, label="other"))
+    found = world.services.participants.get(conference.account, conference.id, added.call)
+    assert (found.label, found.status) == ("customer", ParticipantStatus.CONNECTED)

@@ -140,7 +140,10 @@ class ParticipantJoined(_Event):
     end_conference_on_exit: Annotated[Flag, Field(description="The conference ends when it leaves")] = False
     muted: Annotated[Flag, Field(description="It joined muted")] = False
     hold: Annotated[Flag, Field(description="It joined on hold")] = False
-    label: Annotated[EncodableText | None, Field(max_length=128, description="Name of the participant")] = None
+    label: Annotated[
+        EncodableText | None,
+        Field(max_length=128, description="Name of the participant; ignored if another one has it, or with a slash"),
+    ] = None
 
 
 class ParticipantChanged(_Event):

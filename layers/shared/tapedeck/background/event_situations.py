@@ -53,7 +53,7 @@ class SituationReader:
             case ConferenceStartReport() | ConferenceEndReport() | AnnouncementReport():
                 return self._conference_event(account, report, hints)
             case ParticipantJoinReport() | ParticipantChangeReport() | ParticipantLeaveReport() | SpeakingReport():
-                return self._participant_event(account, report)
+                return self._participant_event(account, report, hints)
             case TranscriptionReport(recording):
                 return Situation(recording=self._store.find_recording(account, recording, deleted=True))
             case RefusalReport():
@@ -73,6 +73,7 @@ class SituationReader:
         self,
         account: str,
         report: ParticipantJoinReport | ParticipantChangeReport | ParticipantLeaveReport | SpeakingReport,
+        hints: Hints,
     ) -> Situation:
         match report:
             case ParticipantChangeReport():
@@ -83,7 +84,11 @@ class SituationReader:
                 situation = self._membership(account, report.conference, report.call)
                 if isinstance(report, SpeakingReport):
                     return situation
-                return replace(situation, call=self._store.get_call(account, report.call))
+                holder = hints.label_holder
+                _, label_holder = (
+                    (None, None) if holder is None else self._store.get_membership(account, report.conference, holder)
+                )
+                return replace(situation, call=self._store.get_call(account, report.call), label_holder=label_holder)
 
     def _call(self, account: str, report: CallProgressReport | CallEndReport | CallConfirmation) -> Situation:
         call = self._store.get_call(account, report.call)

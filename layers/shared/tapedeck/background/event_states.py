@@ -17,7 +17,7 @@ from tapedeck.domain.engine_report import (
     ParticipantChangeReport,
     ParticipantJoinReport,
 )
-from tapedeck.domain.participant import Participant, with_settings
+from tapedeck.domain.participant import Participant, is_label, with_settings
 from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
 from tapedeck.operations.conferences import conference_after_join, joined_participant
 from tapedeck.operations.dial_progress import call_after_progress, participant_after_progress
@@ -183,7 +183,12 @@ def announced(conference: Conference, event: EngineEvent, version: int | None, n
 
 
 def entry(
-    conference: Conference, before: Participant | None, event: EngineEvent, report: ParticipantJoinReport, now: int
+    conference: Conference,
+    before: Participant | None,
+    event: EngineEvent,
+    report: ParticipantJoinReport,
+    now: int,
+    label: str | None,
 ) -> tuple[Conference, Participant]:
     """Return a conference and a participant after its call entered; `before` is that of an earlier stay."""
     joined = joined_participant(
@@ -191,7 +196,21 @@ def entry(
         end_on_exit=report.end_conference_on_exit, muted=report.muted, hold=report.hold,
     )  # fmt: skip
     after = conference_after_join(conference, joined, now)
-    return replace(after, engine=conference.engine or event.engine), replace(joined, last_event_seq=event.seq)
+    return replace(after, engine=conference.engine or event.engine), replace(
+        joined, last_event_seq=event.seq, label=label
+    )
+
+
+def free_label(report: ParticipantJoinReport, holder: Participant | None) -> str | None:
+    """Return the reported label of a participant; None without a valid one, or if another participant has it (C-255).
+
+    `holder` is the participant that took the label last, if any.
+    """
+    label = report.label
+    if label is None or not is_label(label):
+        return None
+    is_taken = holder is not None and holder.call != report.call and holder.is_inside and holder.label == label
+    return None if is_taken else label
 
 
 def participant_change(

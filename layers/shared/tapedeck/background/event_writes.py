@@ -36,6 +36,7 @@ from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.participants import LabelTaken
 from tapedeck.ports.recordings import TransitionRejected
 from tapedeck.ports.stores import Store
 from tapedeck.ports.transcriptions import TranscriptionStore
@@ -98,7 +99,7 @@ class EventWriter:
             case ConferenceStartReport():
                 self._register_conference(situation, event, report)
             case ParticipantJoinReport():
-                self._join(situation, event, report)
+                self._join(situation, event, report, hints.label_holder)
             case _:
                 self._change(event, self._conference_change(situation, decision, event, report, hints.stopped))
 
@@ -207,13 +208,24 @@ class EventWriter:
         if not created:
             raise EventConflict
 
-    def _join(self, situation: Situation, event: EngineEvent, report: ParticipantJoinReport) -> None:
+    def _join(
+        self, situation: Situation, event: EngineEvent, report: ParticipantJoinReport, label_from: str | None
+    ) -> None:
         conference, call = _required(situation.conference), _required(situation.call)
-        after, participant = states.entry(conference, situation.participant, event, report, self._now)
+        after, participant = states.entry(
+            conference,
+            situation.participant,
+            event,
+            report,
+            self._now,
+            states.free_label(report, situation.label_holder),
+        )
         try:
-            self._store.join_conference(conference, after, call, participant)
+            self._store.join_conference(conference, after, call, participant, label_from)
         except ParentConflict as changed:
             raise EventConflict from changed
+        except LabelTaken as taken:
+            raise EventConflict(label_holder=taken.holder) from taken
 
     def _conference_change(
         self, situation: Situation, decision: Apply, event: EngineEvent, report: Report, stopped: frozenset[str]

@@ -16,7 +16,8 @@ class Situation:
 
     `call`, `conference` and `participant` are named by the report; of a call's report, `conference` and `participant`
     are those of the conference that the call joined last. `coached` is the participant to be coached. `name_holder` is
-    the conference that took the name of a new one last. `recording` may be deleted; `parent` is its call or conference,
+    the conference that took the name of a new one last, and `label_holder` the participant that took the label of a new
+    one last. `recording` may be deleted; `parent` is its call or conference,
     if it is needed to know the engine or to start a recording; `active_recordings` are ids in that parent's set.
     `is_of_other_parent`: the recording's id exists under another parent. `ticket` is the ticket of the reported
     capture. `accepts_audio`: it is not too late for the audio of the recording.
@@ -27,6 +28,7 @@ class Situation:
     participant: Participant | None = None
     coached: Participant | None = None
     name_holder: Conference | None = None
+    label_holder: Participant | None = None
     recording: Recording | None = None
     parent: Call | Conference | None = None
     active_recordings: frozenset[str] = frozenset()

@@ -42,13 +42,22 @@ class ConferenceStore(Protocol):
         """
         ...
 
-    def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
+    def join_conference(
+        self,
+        conference: Conference,
+        after: Conference,
+        call: Call,
+        participant: Participant,
+        label_from: str | None = None,
+    ) -> None:
         """Add a call to a conference; both must be unchanged since they were read.
 
-        A participant that is already inside is left unchanged.
+        A participant that is already inside is left unchanged. `label_from` is the call that the participant's label is
+        taken over from; None: it must never have been used.
 
         Raises:
             ParentConflict: one of them has changed; `found` is its current state.
+            LabelTaken: another call has taken the label last.
         """
         ...
 

@@ -11,6 +11,7 @@ from tapedeck.adapters.dynamodb.items import (
     call_from,
     conference_from,
     conference_key,
+    label_key,
     name_partition,
     participant_from,
     participant_key,
@@ -24,6 +25,7 @@ from tapedeck.adapters.dynamodb.writes import (
     new_conference,
     push_write_token,
     request_engine_action,
+    take_over_write,
     write_token_absent,
 )
 from tapedeck.domain.call import Call
@@ -32,6 +34,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import ParentConflict
+from tapedeck.ports.participants import LabelTaken
 
 
 class ConferenceTable(ConditionalTable):
@@ -67,21 +70,33 @@ class ConferenceTable(ConditionalTable):
             raise NameTaken((failed.items[3] or {}).get("conference", "")) from failed
         return True
 
-    def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
-        """1 request: the conference, the participant, the call."""
+    def join_conference(
+        self,
+        conference: Conference,
+        after: Conference,
+        call: Call,
+        participant: Participant,
+        label_from: str | None = None,
+    ) -> None:
+        """1 request: the conference, the participant, the call, and the label if there is one."""
         writes = [
             conference_diff(conference, after),
             join_write(conference.account, participant),
             call_diff(call, replace(call, conference=conference.id, version=call.version + 1)),
         ]
+        if participant.label is not None:
+            label = label_key(conference.account, conference.id, participant.label)
+            writes.append(take_over_write(label, "call", participant.call, label_from))
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            conference_data, participant_data, call_data = failed.items
+            conference_data, participant_data, call_data, *labels = failed.items
             if participant_data is not None:
                 return  # the call is present: our own write, whose response was lost, or another join of the call
             if conference_data is not None:
                 raise ParentConflict(conference_from(conference_data) if conference_data else None) from failed
+            if call_data is None and labels:
+                raise LabelTaken((labels[0] or {}).get("call", "")) from failed
             raise ParentConflict(call_from(call_data) if call_data else None) from failed
 
     def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
