@@ -14,7 +14,7 @@ from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.engine import EngineCapabilities, EnginePresence
-from tapedeck.domain.errors import InvalidState, NotFound
+from tapedeck.domain.errors import InvalidState, NotAuthenticated, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -119,7 +119,7 @@ def test_a_deletion_is_stored_with_or_without_a_session(presences: PresenceTable
     presences.set_deleted(engine, NOW + 3)
     noted = replace(opened_again, seen_at=NOW + 4)
     assert presences.note_alive(noted) == noted
-    presences.delete_presence(engine)
+    presences.delete_presence(engine, NOW + 5)
     assert presences.get_presence(engine) is None
 
 
@@ -146,11 +146,30 @@ def test_a_lost_session_is_noted_once(presences: PresenceTable, engine: str) -> 
 
 
 def test_a_deleted_engine_is_forgotten(presences: PresenceTable, engine: str) -> None:
-    """A presence can be deleted, also if there is none."""
-    opened(presences, engine, fresh())
-    presences.delete_presence(engine)
-    presences.delete_presence(engine)
+    """A presence can be deleted, also if there is none; late reports of its connector change nothing."""
+    presences.delete_presence(engine, NOW - 200)
+    known = opened(presences, engine, fresh())
+    presences.delete_presence(engine, NOW)
+    presences.delete_presence(engine, NOW)
+    assert presences.note_alive(replace(known, seen_at=NOW + 15)) is None
+    assert presences.set_synced(engine, known.boot, NOW + 15) is False
+    assert presences.set_gone(known) is False
     assert presences.get_presence(engine) is None
+    assert engine not in {each.engine for each in presences.list_presences()}
+
+
+def test_no_session_is_opened_after_a_deletion(presences: PresenceTable, engine: str) -> None:
+    """For 90 seconds no session of a deleted engine can be opened; afterwards its name is that of a new engine."""
+    known = opened(presences, engine, fresh())
+    presences.delete_presence(engine, NOW)
+    for seconds in (0, 89):
+        for session, replaced in ((fresh(), None), (fresh(), known.boot), (known.boot, known.boot)):
+            with pytest.raises(NotAuthenticated):
+                presences.open_session(engine, session, replaced, NOW + seconds, CAPABILITIES, None)
+    boot = fresh()
+    expected = EnginePresence(engine, boot, NOW + 90, CAPABILITIES, seq=1_000_000, opened_at=NOW + 90)
+    assert presences.open_session(engine, boot, None, NOW + 90, CAPABILITIES, None) == expected
+    assert presences.get_presence(engine) == expected
 
 
 def test_what_an_engine_has_for_long_is_found(live: LiveIndex, account: TestAccount, engine: str) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from tapedeck.bootstrap.background import build_background_services
 from tapedeck.bootstrap.environment import current_environment
-from tapedeck.domain.engine import EngineCapabilities
+from tapedeck.domain.engine import EngineCapabilities, EngineHealth, MediaEngine, SessionState
+from tapedeck.domain.errors import NotAuthenticated
+from tapedeck.operations.engine_sessions import SessionOpening
 from tests.functions.admin import refused
-from tests.functions.engine_admin import MALFORMED_NAMES, EngineOperator, token
+from tests.functions.engine_admin import BOOT, MALFORMED_NAMES, EngineOperator, token
 
 DELETED = {"name": "ast1", "deleted": True}
 ALIVE = {
@@ -115,6 +117,26 @@ def test_a_forced_deletion_is_completed_by_the_reconciler(deleting: EngineOperat
     build_background_services(current_environment()).engine_monitor.run()
     assert deleting.world.services.calls.get(call.account, call.id).status == "completed"
     assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    assert is_there(deleting) == (False, False, False, False)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["alive, then deleted", "deleted, then alive"])
+def test_a_deleted_engine_is_never_alive(deleting: EngineOperator, *, is_late: bool) -> None:
+    """A connector whose token a process remembers leaves no presence behind, and opens no session (C-256)."""
+    sessions = build_background_services(current_environment()).make_engine_sessions()
+    engine, capabilities = MediaEngine("ast1"), EngineCapabilities(place=True)
+    opening, new = (SessionOpening(boot, capabilities) for boot in (BOOT, BOOT[:-1] + "9"))
+    sessions.open(engine, opening)
+    if not is_late:
+        sessions.note_alive("ast1", BOOT, 1, EngineHealth())
+    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    if is_late:
+        assert not sessions.note_alive("ast1", BOOT, 1, EngineHealth())
+    for each in (opening, new):
+        with pytest.raises(NotAuthenticated):
+            sessions.open(engine, each)
+    assert sessions.find_state("ast1", BOOT) is SessionState.UNOPENED
+    assert deleting.presences.list_presences() == []
     assert is_there(deleting) == (False, False, False, False)
 
 

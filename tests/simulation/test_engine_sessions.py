@@ -276,7 +276,7 @@ def test_a_deleted_engine_leaves_nothing_live(world: World, session: str) -> Non
     listed = [call_resource(world, call), LiveResource("conference", world.account, conference)]
     opened(world, boot(world), listed)
     if session == "none":
-        world.presences.delete_presence(ENGINE.name)
+        world.presences.delete_presence(ENGINE.name, world.clock() // 1000)
     elif session == "without presence":
         capabilities = EngineCapabilities(presence=False)
         world.sessions.open(ENGINE, SessionOpening(boot(world), capabilities, live=listed))

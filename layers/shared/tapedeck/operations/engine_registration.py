@@ -169,7 +169,8 @@ class EngineRegistration:
         if self._resources.has_live_resources(name):
             self._resources.set_deleted(name, self._clock() // 1000)
             return False
-        self._resources.delete_presence(name)
+        # A process that remembers a token could store a presence again: this prevents it.
+        self._resources.delete_presence(name, self._clock() // 1000)
         self._registry.delete_engine(name)
         return True
 

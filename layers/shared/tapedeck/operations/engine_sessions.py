@@ -108,6 +108,7 @@ class EngineSessions:
 
         Raises:
             SessionSuperseded: a newer session of the engine is open.
+            NotAuthenticated: the engine was deleted a moment ago.
         """
         presence, seq_seen = self._open(engine.name, opening)
         unknown: list[str] = []

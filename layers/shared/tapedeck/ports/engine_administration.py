@@ -49,8 +49,8 @@ class EngineResources(Protocol):
         """
         ...
 
-    def delete_presence(self, engine: str) -> None:
-        """Delete the presence of an engine. Idempotent."""
+    def delete_presence(self, engine: str, now: int) -> None:
+        """Delete the presence of an engine; no session of it can be opened for the next 90 seconds. Idempotent."""
         ...
 
     def has_live_resources(self, engine: str) -> bool:

@@ -89,6 +89,9 @@ class PresenceStore(Protocol):
 
         With `replaced_boot` equal to `boot` it renews that session. Otherwise it raises `seq` by `SEQUENCE_RESERVE` and
         keeps `seen_at` as `previous_seen_at`. Returns the new presence; None if another session is stored meanwhile.
+
+        Raises:
+            NotAuthenticated: the presence of the engine was deleted within the last 90 seconds.
         """
         ...
 
@@ -108,8 +111,8 @@ class PresenceStore(Protocol):
         """Store that an engine is deleted, also if it never opened a session. Idempotent: the first time stays."""
         ...
 
-    def delete_presence(self, engine: str) -> None:
-        """Forget an engine. Idempotent."""
+    def delete_presence(self, engine: str, now: int) -> None:
+        """Forget an engine; no session of it can be opened for the next 90 seconds. Idempotent."""
         ...
 
     def set_gone(self, presence: EnginePresence) -> bool:

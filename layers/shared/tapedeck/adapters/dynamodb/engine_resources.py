@@ -26,9 +26,9 @@ class EngineResourceTable:
         """1 request."""
         self._presences.set_deleted(engine, now)
 
-    def delete_presence(self, engine: str) -> None:
+    def delete_presence(self, engine: str, now: int) -> None:
         """1 request."""
-        self._presences.delete_presence(engine)
+        self._presences.delete_presence(engine, now)
 
     def has_live_resources(self, engine: str) -> bool:
         """At most 17 requests: a query per shard until one is not empty."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from tapedeck.adapters.dynamodb.attributes import EXPIRES_AT
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, delete, update
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import (
     PARTICIPANT,
@@ -20,9 +21,10 @@ from tapedeck.domain.call import LIVE, Call
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.engine import SEQUENCE_RESERVE, EngineCapabilities, EnginePresence
 from tapedeck.domain.engine_command import is_pending
+from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import UNFINISHED
+from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.engines import LiveResource
 
@@ -41,12 +43,12 @@ class PresenceTable(ConditionalTable):
 
     def get_presence(self, engine: str) -> EnginePresence | None:
         """1 request."""
-        item = self._database.get(presence_key(engine))
-        return _presence_from(item) if item is not None else None
+        return _presence_or_none(self._database.get(presence_key(engine)))
 
     def list_presences(self) -> Sequence[EnginePresence]:
         """1 request per megabyte."""
-        return [_presence_from(item) for item in self._database.query("PK = :pk", {"pk": _PARTITION})]
+        found = [_presence_or_none(item) for item in self._database.query("PK = :pk", {"pk": _PARTITION})]
+        return [presence for presence in found if presence is not None]
 
     def open_session(
         self,
@@ -68,8 +70,12 @@ class PresenceTable(ConditionalTable):
             assign["seq"] = Attr("seq").or_default(0) + SEQUENCE_RESERVE
             assign["previous_seen"] = Attr("seen").or_default(0)
             assign["opened"] = now
-        when = Attr("boot").eq(replaced_boot) if replaced_boot is not None else ITEM_ABSENT
         removed = ("draining", "live_calls") if replaced_boot != boot else ()
+        if replaced_boot is not None:
+            when = Attr("boot").eq(replaced_boot)
+        else:
+            when = ITEM_ABSENT | Attr(_REMOVED_AT).lte(now - REMOVED_FOR_SECONDS)
+            removed = (*removed, *_MARK)
         try:
             item = self._database.update(
                 update(presence_key(engine), assign, remove=(*removed, *({"max_calls"} - assign.keys())), when=when)
@@ -77,6 +83,8 @@ class PresenceTable(ConditionalTable):
         except ConditionFailed as failed:
             # Our own write whose response was lost, if it stored the boot.
             item = failed.items[0] or {}
+            if _REMOVED_AT in item:
+                raise NotAuthenticated from failed
             return _presence_from(item) if item.get("boot") == boot else None
         return _presence_from(item)
 
@@ -92,8 +100,7 @@ class PresenceTable(ConditionalTable):
         assign = {name: value for name, value in values.items() if value is not None}
         removed = [name for name in values if name not in assign]
         write = update(presence_key(presence.engine), assign, remove=removed, when=Attr("boot").eq(presence.boot))
-        item = self._update_or_find(write)
-        return _presence_from(item) if item is not None else None
+        return _presence_or_none(self._update_or_find(write))
 
     def set_synced(self, engine: str, boot: str, now: int) -> bool:
         """1 request."""
@@ -104,11 +111,14 @@ class PresenceTable(ConditionalTable):
         """1 request."""
         unless_stored = {"boot": "", "seen": now, "capabilities": {}, "deleted": now}
         assign = {name: Attr(name).or_default(value) for name, value in unless_stored.items()}
-        self._database.update(update(presence_key(engine), assign))
+        self._database.update(update(presence_key(engine), assign, remove=_MARK))
 
-    def delete_presence(self, engine: str) -> None:
+    def delete_presence(self, engine: str, now: int) -> None:
         """1 request."""
-        self._database.transact([delete(presence_key(engine))])
+        mark = {_REMOVED_AT: now, EXPIRES_AT: now + DAY_SECONDS}
+        self._database.update(
+            update(presence_key(engine), mark, remove=[field.attribute for field in _PRESENCE.fields])
+        )
 
     def set_gone(self, presence: EnginePresence) -> bool:
         """1 request."""
@@ -174,6 +184,13 @@ class LiveIndex(ConditionalTable):
 
 _PARTITION: Final = "ENGINES"
 
+_REMOVED_AT: Final = "removed"
+_MARK: Final = (_REMOVED_AT, EXPIRES_AT)
+"""The attributes of the item that is left of a deleted presence, for a day."""
+
+REMOVED_FOR_SECONDS: Final = 90
+"""How long no session of a deleted engine can be opened: longer than any process remembers its tokens (C-256)."""
+
 
 def presence_key(engine: str) -> Key:
     """Build the key of an engine's presence; all presences share a partition, which no account has."""
@@ -214,6 +231,11 @@ _PRESENCE: Final = FieldTable(
     Field("previous_seen", "previous_seen_at", 0),
     Field("deleted", "deleted_at", 0),
 )
+
+
+def _presence_or_none(item: Item | None) -> EnginePresence | None:
+    """Parse a presence; None if there is no item, or only what is left of a deleted presence."""
+    return None if item is None or _REMOVED_AT in item else _presence_from(item)
 
 
 def _presence_from(item: Item) -> EnginePresence:
