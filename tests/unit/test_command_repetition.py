@@ -40,3 +40,11 @@ def test_no_age_is_missed_or_counted_twice(intervals: list[int]) -> None:
 def test_six_hours_of_runs_send_eighteen_repetitions() -> None:
     """A command that stays unconfirmed for six hours is sent again 18 times, not 360 times."""
     assert sum(is_repetition_due(age, 60) for age in range(30, 21_631, 60)) == 18
+
+
+def test_a_queue_that_is_not_read_holds_at_most_nine_copies() -> None:
+    """With the two copies of the request, nine copies are younger than an hour, the retention of the queue (C-257)."""
+    sent = [0, 0, *(age for age in range(30, 86_400, 60) if is_repetition_due(age, 60))]
+    waiting = [sum(now - 3_600 < each <= now for each in sent) for now in sent]
+    assert max(waiting) == 9
+    assert set(waiting[-20:]) == {2}
