@@ -127,16 +127,17 @@ class History:
         ]
 
     def _note_live(self, key: Key, after: Image) -> None:
-        """Check that the index of what engines have contains exactly what has an engine and is not final."""
+        """Check that the index of what engines have contains exactly what is not final and, of recordings, begun."""
         if "live" in after:
             self.shards[key] = after["live"]["S"]
         else:
             self.shards.pop(key, None)
         if key[1] in {"CALL", "CONF"} or key[1].startswith("REC#"):
-            final = ENDED if key[1] in {"CALL", "CONF"} else FINISHED
+            is_recording = key[1].startswith("REC#")
+            final = FINISHED if is_recording else ENDED
             name = key[1].removeprefix("REC#") if key[1].startswith("REC#") else key[0].split("#")[2]
-            is_live = "engine" in after and after["status"]["S"] not in final
-            expected = f"{after['engine']['S']}#{name[-1]}" if is_live else None
+            engine = after.get("engine", {"S": "" if is_recording else "-"})["S"]
+            expected = f"{engine}#{name[-1]}" if engine and after["status"]["S"] not in final else None
             if self.shards.get(key) != expected:
                 self.wrong.append(f"{key} is {after['status']['S']}, in the index `live` as {self.shards.get(key)}")
 

@@ -231,6 +231,24 @@ def test_the_monitor_ends_calls_that_last_too_long(world: World) -> None:
     assert monitor.run() == Counter(calls_too_long=1)
 
 
+@pytest.mark.parametrize("engine", [None, "deleted"])
+def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | None) -> None:
+    """Calls and conferences without an engine end after 24 hours, and so do those of an engine that was deleted."""
+    call, conference = begin(world), world.conferences.register(world.account, "Old").id
+    if engine is not None:
+        for kind, resource in (("call", call), ("conference", conference)):
+            assert world.live.set_boot(engine, LiveResource(kind, world.account, resource), boot(world))
+        world.presences.delete_presence(engine, world.clock() // 1000)
+    monitor = world.background.engine_monitor
+    world.clock.sleep(86_401)
+    young = begin(world)
+    assert monitor.run() == Counter(calls_too_long=2)
+    statuses = [world.calls.get(world.account, each).status for each in (call, young)]
+    assert statuses == ["completed", "in-progress"]
+    assert world.conferences.get(world.account, conference).status == "completed"
+    assert monitor.run() == Counter()
+
+
 def test_an_engine_is_lost_after_45_seconds_and_gone_after_15_minutes(world: World) -> None:
     """Each run counts the lost engine; once it is gone, what it had ends; an engine without presence is never lost."""
     call = begin(world)

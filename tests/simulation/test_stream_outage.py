@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from tapedeck.background.engine_monitor import EngineLimits
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
@@ -111,6 +112,8 @@ def test_publisher_resumes_after_a_stream_outage() -> None:
         callback = CallbackSubscription(
             "https://host.example/callback", "POST", ("in-progress", "paused", "completed"), "twilio"
         )
+        # The call outlasts the outage.
+        world.background.engine_monitor._limits = EngineLimits(max_call_hours=2 * HOURS)
         parent = answered_call(world)
         recording, _ = world.recordings.create(parent, StartRecording(callback=callback))
         world.observe()

@@ -100,8 +100,9 @@ class EngineMonitor:
         for presence in gone:
             counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
         if now - self._looked_for_old_at >= _HOUR:
-            for presence in presences:
-                counted += self._attempt(lambda presence=presence: self._end_old(presence.engine, now))  # type: ignore[misc]
+            # What belongs to no engine, or was reported while its engine was deleted, has no other end.
+            for engine in (*(each.engine for each in presences), *self._presences.list_deleted(), None):
+                counted += self._attempt(lambda engine=engine: self._end_old(engine, now))  # type: ignore[misc]
             self._looked_for_old_at = now
         return counted
 
@@ -113,7 +114,7 @@ class EngineMonitor:
         """Whether an engine was lost for so long that everything that it had is ended."""
         return engine in self._gone
 
-    def _end_old(self, engine: str, now: int) -> Counter[str]:
+    def _end_old(self, engine: str | None, now: int) -> Counter[str]:
         """End the calls and conferences of an engine that last longer than the limit, and send it the commands."""
         ended = 0
         for found in self._live.find_old(engine, now - self._limits.max_call_hours * _HOUR):

@@ -76,6 +76,10 @@ class PresenceStore(Protocol):
         """Return the presence of every engine that ever opened a session."""
         ...
 
+    def list_deleted(self) -> Sequence[str]:
+        """Return the engines whose presence was deleted within the last 40 days."""
+        ...
+
     def open_session(
         self,
         engine: str,
@@ -151,8 +155,11 @@ class LiveStore(Protocol):
         """
         ...
 
-    def find_old(self, engine: str, before: int) -> Sequence[Call | Conference]:
-        """Return the calls and conferences that an engine has and that were created before the second `before`."""
+    def find_old(self, engine: str | None, before: int) -> Sequence[Call | Conference]:
+        """Return the calls and conferences that an engine has and that were created before the second `before`.
+
+        Without an engine: those that belong to none.
+        """
         ...
 
     def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:

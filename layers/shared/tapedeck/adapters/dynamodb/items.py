@@ -290,7 +290,7 @@ def call_item(call: Call) -> Item:
     item = _CALL.render(call)
     item["status_key"] = status_key(call.account, ParentKind.CALL, call.status)
     item["sid"] = call.id
-    item[LIVE_SHARD] = _live_entry(call.engine, call.id, is_final=not call.is_live)
+    item[LIVE_SHARD] = _live_entry(call.engine or NO_ENGINE, call.id, is_final=not call.is_live)
     # With a callback subscription it is pending work from the beginning, until the callbacks of its end are stored.
     item |= _pending_work_item(call.id, call.created) if call.has_unpublished_events else _pending_command_item(call)
     return item
@@ -308,7 +308,7 @@ def conference_item(conference: Conference) -> Item:
     item = _CONFERENCE.render(conference)
     item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
     item["sid"] = conference.id
-    item[LIVE_SHARD] = _live_entry(conference.engine, conference.id, is_final=not conference.is_live)
+    item[LIVE_SHARD] = _live_entry(conference.engine or NO_ENGINE, conference.id, is_final=not conference.is_live)
     # With a callback subscription it is pending work from the beginning, until the follow-up of its end is done.
     if conference.has_pending_follow_up:
         since = conference.created if conference.callback is not None else conference.updated
@@ -372,6 +372,10 @@ def transcription_item(transcription: Transcription) -> Item:
 def transcription_from(item: Item) -> Transcription:
     """Parse a transcription from its item."""
     return Transcription(account=item["PK"].split("#")[0], id=item["SK"], **_TRANSCRIPTION.parse(item))
+
+
+NO_ENGINE: Final = "-"
+"""In place of an engine's name in the `live` index: calls and conferences without an engine."""
 
 
 def _live_entry(engine: str | None, identifier: str, *, is_final: bool) -> str | None:

@@ -9,6 +9,7 @@ from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import (
+    NO_ENGINE,
     PARTICIPANT,
     Key,
     call_key,
@@ -49,6 +50,11 @@ class PresenceTable(ConditionalTable):
         """1 request per megabyte."""
         found = [_presence_or_none(item) for item in self._database.query("PK = :pk", {"pk": _PARTITION})]
         return [presence for presence in found if presence is not None]
+
+    def list_deleted(self) -> Sequence[str]:
+        """1 request per megabyte."""
+        found = self._database.query("PK = :pk", {"pk": _PARTITION})
+        return [item["SK"] for item in found if _REMOVED_AT in item]
 
     def open_session(
         self,
@@ -115,7 +121,7 @@ class PresenceTable(ConditionalTable):
 
     def delete_presence(self, engine: str, now: int) -> None:
         """1 request."""
-        mark = {_REMOVED_AT: now, EXPIRES_AT: now + DAY_SECONDS}
+        mark = {_REMOVED_AT: now, EXPIRES_AT: now + _MARK_DAYS * DAY_SECONDS}
         self._database.update(
             update(presence_key(engine), mark, remove=[field.attribute for field in _PRESENCE.fields])
         )
@@ -141,9 +147,10 @@ class LiveIndex(ConditionalTable):
                 if item is not None and resource is not None and "live" in item and item.get("engine") == engine:
                     yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
 
-    def find_old(self, engine: str, before: int) -> Sequence[Call | Conference]:
+    def find_old(self, engine: str | None, before: int) -> Sequence[Call | Conference]:
         """1 request per shard, and 1 per 100 calls and conferences that are found."""
-        keys = [key for shard in _SHARDS for key in self._keys(engine, shard) if _is_before(key, before)]
+        of = engine or NO_ENGINE
+        keys = [key for shard in _SHARDS for key in self._keys(of, shard) if _is_before(key, before)]
         found = [resource_from(item or {}) for item in self._database.get_many(keys)]
         return [
             each for each in found if isinstance(each, Call | Conference) and each.is_live and each.engine == engine
@@ -186,7 +193,10 @@ _PARTITION: Final = "ENGINES"
 
 _REMOVED_AT: Final = "removed"
 _MARK: Final = (_REMOVED_AT, EXPIRES_AT)
-"""The attributes of the item that is left of a deleted presence, for a day."""
+"""The attributes of the item that is left of a deleted presence."""
+
+_MARK_DAYS: Final = 40
+"""Days for which it is left: longer than a call may last."""
 
 REMOVED_FOR_SECONDS: Final = 90
 """How long no session of a deleted engine can be opened: longer than any process remembers its tokens (C-256)."""
