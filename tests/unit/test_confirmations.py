@@ -158,19 +158,30 @@ def test_a_confirmation_without_the_pause_is_not_enough() -> None:
     assert World([progress(STATUS.PAUSED, 3, 3)]).refuse() == "timeout"
 
 
-def test_a_later_request_resumed_after_the_pause_took_effect() -> None:
-    """The pause is answered as it was, and so is one that a later pause replaced."""
-    assert World([SILENT, progress(STATUS.IN_PROGRESS, 4, 3, 3)]).wait() == PAUSED
-    assert World([progress(STATUS.PAUSED, 5, 3), progress(STATUS.PAUSED, 5, 5, 5)]).wait() == PAUSED
+def test_a_later_request_has_resumed_the_recording() -> None:
+    """A pause that took effect is not confirmed if a later request has resumed the recording."""
+    assert World([SILENT, progress(STATUS.IN_PROGRESS, 4, 3, 3)]).refuse() == "overtaken"
+    assert World([SILENT, progress(STATUS.IN_PROGRESS, 6, 5, 5)]).refuse() == "overtaken"
+
+
+def test_a_later_pause_has_replaced_it() -> None:
+    """A pause that was resumed and paused again is confirmed once the last pause took effect, not before."""
+    world = World([progress(STATUS.PAUSED, 5, 3), progress(STATUS.PAUSED, 5, 3, 3), progress(STATUS.PAUSED, 5, 5, 5)])
+    assert world.wait() == PAUSED
+    assert world.read_at == [30, 55, 80]
 
 
 @pytest.mark.parametrize("status", [STATUS.STOPPED, STATUS.COMPLETED, STATUS.ABSENT, STATUS.DELETED, None])
 def test_the_capture_has_ended_meanwhile(status: RecordingStatus | None) -> None:
-    """A capture that ended before the pause took effect is not eligible; after it, the pause is confirmed."""
+    """A capture that ended before the pause took effect is not eligible; after it, the pause is confirmed.
+
+    If there was another change in between, it may have been a resume, which the engine may still carry out.
+    """
     ended = progress(status, 4, 4) if status is not None else None
     assert World([SILENT, ended]).refuse() == "not eligible"
     if status is not None:
         assert World([SILENT, progress(status, 4, 4, 3)]).wait() == PAUSED
+        assert World([SILENT, progress(status, 5, 3, 3)]).refuse() == "not eligible"
 
 
 @pytest.mark.parametrize("code", ["busy", "unsupported", "no_space", "bad_request"])

@@ -130,7 +130,7 @@ class NotConfirmed(InvalidState):
     """The media engine did not confirm the update of a recording; what was requested stays requested (C-227).
 
     `reason` is `timeout`, `engine_lost`, `refused` (the engine refused the command) or `overtaken` (a later request
-    resumed the recording before the pause took effect).
+    resumed the recording).
     """
 
     is_engine_unavailable = True

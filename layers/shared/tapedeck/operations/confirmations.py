@@ -83,7 +83,8 @@ class Confirmations:
     def wait(self, recording: Recording, started_ms: int) -> Recording:
         """Wait until the engine has confirmed the pause or the stop that this recording shows; return the recording.
 
-        A pause is confirmed once the engine has reported that it, or a later one, took effect (C-228).
+        A pause is confirmed once the engine has reported that it, or a later one, took effect (C-228), and no request
+        has resumed the recording since (C-240).
 
         Args:
             recording: as the update left it, or found it if there was nothing to change.
@@ -91,7 +92,7 @@ class Confirmations:
 
         Raises:
             NotConfirmed: the engine is lost, refuses, or did not confirm in time, or a later request resumed the
-                recording before. What was requested stays requested.
+                recording. What was requested stays requested.
             NotEligibleForRecording: the capture has ended before the pause took effect.
         """
         if self._is_confirmed(recording, _progress_of(recording)):
@@ -163,14 +164,21 @@ class Confirmations:
         """
         if wanted.status is not _PAUSED:
             return _is_stop_confirmed(wanted, found)
-        if found is not None and found.effective_version >= wanted.version:
-            return True
         if found is None or found.status not in ACTIVE:
+            if found is not None and _was_effective_until_the_end(wanted, found):
+                return True
             raise NotEligibleForRecording
-        if found.status is not _PAUSED and found.version > wanted.version:
+        if found.status is not _PAUSED:
             raise NotConfirmed("overtaken")
+        if found.effective_version >= found.version:
+            return True
         _raise_if_refused(wanted, found)
         return False
+
+
+def _was_effective_until_the_end(wanted: Recording, found: RecordingProgress) -> bool:
+    """Return whether the pause took effect, and the next change was the end of the capture."""
+    return found.effective_version >= wanted.version and found.version == wanted.version + 1
 
 
 def _is_stop_confirmed(wanted: Recording, found: RecordingProgress | None) -> bool:
