@@ -324,6 +324,12 @@ class OutcomeLog(CanonicalLog):
     def engine_request(self, **_: object) -> None:
         """Ignore the line of a request; its events have their own."""
 
+    def engine_clock(self, **_: object) -> None:
+        """Ignore that the clock of an engine is wrong."""
+
+    def request(self, **_: object) -> None:
+        """Ignore the line of a client's request, whose answer the test has."""
+
     def unhandled_error(
         self, operation: str, request_id: str | None, error: BaseException, *, event: str | None = None
     ) -> None:

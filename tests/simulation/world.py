@@ -78,6 +78,7 @@ DAYS: Final = 14 * 86_400
 """SQS's longest retention, in seconds."""
 
 ORIGIN: Final = "https://tapedeck.example"
+AUTH_TOKEN: Final = "0123456789abcdef0123456789abcdef"
 EVENT_FAULT_RATE: Final = 0.01
 
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
@@ -205,7 +206,8 @@ class World:
         credentials_table = dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
         keys = credentials.CredentialsTable(credentials_table)
         self.account = identity.new_id(clock())
-        keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
+        account = Account(self.account, hash_secret(AUTH_TOKEN), clock() // 1000)
+        keys.put_account(account, {"twilio": b"token", "signalwire": b"PSK_key"})
         dispatcher = CallbackDispatcher(
             deliveries.DeliveryTable(database), keys, wrap(PlainDecryptor()), wrap(self.network),
             wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
@@ -277,7 +279,7 @@ class World:
             self.command_queue, self.event_channel, clock, self.objects.upload, lambda *_: None, lambda _: self.absence
         )
         self.engine.objects = self.objects
-        self._recordings_table = names["RecordingsTable"]
+        self._recordings_table, self._credentials_table = names["RecordingsTable"], names["CredentialsTable"]
         self.publish = StreamSource(
             self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_ATTEMPTS,
             on_failure=self.failed_batches.keep, report=self._note_unexpected,

@@ -1,0 +1,172 @@
+"""A confirmed pause means that nothing is captured, with an unreliable engine and two clients in both dialects.
+
+The engine keeps a log of what it really captures. The invariants:
+
+- I1: from the moment at which a pause is answered with 200, nothing is captured until a later request, or the engine
+  itself, resumes the recording.
+- I2: after 408 or 503 the pause stays requested: the recording is paused, or what a later request made it, and the
+  engine follows. The engine's reports never change what was requested.
+- I3: every request is answered within 2.5 seconds and 100 ms.
+- I4: the effective version never falls.
+- I5: nothing is captured after the engine was given up.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+from unittest.mock import patch
+
+import pytest
+
+from tapedeck.domain import recording_decision
+from tapedeck.domain.recording import Recording
+from tapedeck.operations.confirmations import Confirmations
+from tapedeck.ports.recordings import RecordingProgress
+from tests.simulation.confirming_world import ConfirmingWorld
+from tests.simulation.engine_actor import Capture, EngineActor
+from tests.thoroughness import scaled
+
+SEEDS: Final = scaled(deep=20_000, ci=300, fast=20)
+AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
+"""Seeds per test."""
+
+MAX_SEEDS_OF_A_CONTROL: Final = 300
+
+
+def run(make_world: Callable[[], ConfirmingWorld]) -> tuple[list[str], Counter[str]]:
+    """Run one seed; return the violated invariants, and what has happened."""
+    with make_world() as world:
+        world.run_clients()
+        return world.violations(), world.counted + world.faults.struck
+
+
+@pytest.mark.sized
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_a_200_on_a_pause_is_true(first: int) -> None:
+    """I1 to I5 hold, and the runs have every kind of answer and of fault, in both dialects."""
+    wrong, happened = {}, Counter[str]()
+    for seed in range(first, first + AT_ONCE):
+        violations, counted = run(lambda seed=seed: ConfirmingWorld(seed))  # type: ignore[misc]
+        happened += counted
+        if violations:
+            wrong[seed] = violations
+    assert wrong == {}
+    assert {name for name, least in AT_LEAST.items() if happened[name] < least * AT_ONCE} == set()
+
+
+AT_LEAST: Final[Mapping[str, float]] = (
+    {
+        "pauses: 200": 1.5,
+        "pauses: 400": 0.1,
+        "pauses: 408": 0.2,
+        "pauses: 503": 0.2,
+        "pauses at the same time": 0.1,
+        "resumes during a wait": 0.3,
+        "changes by the engine": 0.2,
+        "connector crashes": 0.1,
+        "host losses": 0.02,
+        "hang-ups": 0.02,
+        "clocks ahead by days": 0.02,
+        "clocks behind by days": 0.02,
+        "urgent copy lost": 0.1,
+        "urgent copy refused": 0.05,
+        "net copy lost": 0.3,
+        "copy late": 0.3,
+        "copy repeated": 0.2,
+        "slow stream": 0.2,
+        "slow engine": 0.1,
+        "event lost": 0.1,
+        "event request lost": 0.3,
+        "event answer lost": 0.3,
+        "event repeated": 0.5,
+        "client gone": 0.1,
+    }
+    if AT_ONCE >= 100
+    else {"pauses: 200": 1.5, "pauses: 408": 0.1, "pauses: 503": 0.1, "event repeated": 0.2, "net copy lost": 0.1}
+)
+"""How often each of these happens at least, per seed."""
+
+
+# Negative controls: with one fault in the code or in the engine, an invariant is violated.
+
+
+class HastyConfirmations(Confirmations):
+    """Takes the confirmation of any later version for that of the pause."""
+
+    def _is_confirmed(self, wanted: Recording, found: RecordingProgress | None) -> bool:
+        return found is not None and found.confirmed_version >= wanted.version
+
+
+class HastyActor(EngineActor):
+    """Reports a pause before it has stopped to capture."""
+
+    def _do_and_report(self, capture: Capture, status: str, version: int) -> None:
+        if status != "paused" or not self.log.is_capturing(capture.recording):
+            super()._do_and_report(capture, status, version)
+            return
+        capture.status, capture.version = status, version
+        self._answer(capture, version)
+        self._schedule.after(150, lambda: self.log.cease(capture.recording, self._schedule.clock()))
+
+
+class UnheldActor(EngineActor):
+    """Resumes at once, although the recorder still has audio of the pause."""
+
+    HOLD_BACK_MS = 0
+
+
+class HastyDeployment(ConfirmingWorld):
+    """Answers when any later version is confirmed."""
+
+    CONFIRMATIONS = HastyConfirmations
+
+
+class HastyEngine(ConfirmingWorld):
+    """Its engine reports before it acts."""
+
+    ACTOR = HastyActor
+
+
+class UnheldEngine(ConfirmingWorld):
+    """Its engine does not hold back a resume."""
+
+    ACTOR = UnheldActor
+
+
+def violated_within(make_world: Callable[[int], ConfirmingWorld], invariant: str) -> bool:
+    """Whether one of the first 300 seeds violates an invariant."""
+    return any(
+        violation.startswith(f"{invariant}:")
+        for seed in range(MAX_SEEDS_OF_A_CONTROL)
+        for violation in run(lambda seed=seed: make_world(seed))[0]  # type: ignore[misc]
+    )
+
+
+@pytest.mark.ci
+def test_a_confirmation_of_another_version_would_not_do() -> None:
+    """I1 is violated if a pause is answered once its version, or a later one, is confirmed."""
+    assert violated_within(HastyDeployment, "I1")
+
+
+def test_an_engine_must_not_report_before_it_acts() -> None:
+    """I1 is violated if the engine reports a pause 150 ms before it takes effect."""
+    assert violated_within(HastyEngine, "I1")
+
+
+@pytest.mark.ci
+def test_the_order_of_events_matters() -> None:
+    """I2 is violated if each event of the engine counts as the newest: a repeated one undoes what came after it."""
+    repeated = {"event repeated": 1.0}
+    with patch.object(recording_decision, "reject_old", lambda *_: None):
+        assert violated_within(lambda seed: ConfirmingWorld(seed, rates=repeated), "I2")
+
+
+def test_a_resume_must_be_held_back() -> None:
+    """I1 is violated if a resume takes effect at once: up to 400 ms of the pause are kept."""
+    assert violated_within(UnheldEngine, "I1")
+
+
+def test_the_reconciler_is_necessary() -> None:
+    """I2 is violated without the reconciler if both copies of a command are lost."""
+    lost = {"urgent copy lost": 0.5, "net copy lost": 0.5}
+    assert violated_within(lambda seed: ConfirmingWorld(seed, reconciles=False, rates=lost), "I2")
