@@ -22,14 +22,19 @@ ACCOUNTS = frozenset({"720796a08ee9435083bd2d07a3121f1e", "a" * 32})
 
 @pytest.fixture
 def registry(database: str) -> Iterator[EngineRegistry]:
-    """The registry over the database under test, without the engines of other tests."""
+    """The registry over the database under test, without the engines that other tests have left or will see."""
     del database  # only has to be there
     environment = current_environment()
     table = environment.read_settings().credentials_table
     found = EngineRegistryTable(DynamoDBTable(environment.make_client("dynamodb"), table, time.sleep))
+
+    def clear() -> None:
+        for registered in found.list_engines():
+            found.delete_engine(registered.engine.name)
+
+    clear()
     yield found
-    for registered in found.list_engines():
-        found.delete_engine(registered.engine.name)
+    clear()
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ POISON: Mapping[str, tuple[Poison, dict[str, Any]]] = {
 """Events that cannot be taken."""
 
 
-@pytest.mark.parametrize("place", range(10))
+# First and last are places with events before and behind, because `make test` runs only these two.
+@pytest.mark.parametrize("place", [4, 0, 1, 2, 3, 6, 7, 8, 9, 5])
 @pytest.mark.parametrize("name", POISON)
 def test_the_neighbours_of_poison_are_taken(world: World, engine: EngineClient, name: str, place: int) -> None:
     """Of ten events, one cannot be taken: the others are taken at once, and the end behind it ends everything."""
@@ -127,8 +128,7 @@ def test_an_early_event_is_taken_later(world: World, engine: EngineClient) -> No
     joined = engine.event("participant.joined", conference=conference.id, call=call.id)
     answered = engine.event("call.answered", call=call.id)
     early, taken = engine.report(joined, answered)
-    assert (early["outcome"], taken) == ("later", {"outcome": "taken"})
-    assert early["after_ms"] > 0
+    assert (early, taken) == ({"outcome": "later", "after_ms": 500}, {"outcome": "taken"})
     assert engine.report(joined) == [{"outcome": "taken"}]
     assert engine.outcomes(joined, answered) == ["repeated", "repeated"]
 

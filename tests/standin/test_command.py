@@ -18,14 +18,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
+from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin import cli
 from tapedeck_standin.aws import backend
 from tapedeck_standin.http import certificates
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
+from tests.functions.engines import open_registry, register_engine
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
 from tests.wire.validator import check_response
 
@@ -173,6 +176,8 @@ def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp
 
     from tapedeck.bootstrap import http as api_bootstrap
 
+    # A database that is kept knows the engine; without it, calls that other tests have left would prevent the start.
+    register_engine(current_environment(), "standin", STANDIN_ENGINE_TOKEN)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
@@ -198,6 +203,7 @@ def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp
         assert ca_file.is_file()
     finally:
         server.stop()
+        open_registry(current_environment()).delete_engine("standin")
 
 
 @pytest.mark.ci
