@@ -75,6 +75,7 @@ class FaultInjector:
         """Number of injected faults."""
         self._fatal: int | None = None
         self._crashes = True
+        self._meanwhile: tuple[int, Callable[[], object]] | None = None
 
     def arm(self, points: int, *, crashes: bool) -> None:
         """Inject a fault `points` injection points from now: a crash, or else a failure of the port."""
@@ -84,10 +85,22 @@ class FaultInjector:
         """Cancel a fault that was not injected yet."""
         self._fatal = None
 
+    def run_meanwhile(self, points: int, action: Callable[[], object]) -> None:
+        """Run an action `points` injection points from now, as another process would do at that moment."""
+        self._meanwhile = self.points + points, action
+
+    def cancel_meanwhile(self) -> None:
+        """Cancel an action that was not run yet."""
+        self._meanwhile = None
+
     def pass_point(self, *, of_database: bool = False) -> None:
         """Pass one injection point; raise if the fault is due."""
         self.points += 1
-        if self.points != self._fatal:
+        is_due = self.points == self._fatal
+        if self._meanwhile is not None and self.points >= self._meanwhile[0]:
+            (_, action), self._meanwhile = self._meanwhile, None
+            action()
+        if not is_due:
             return
         self._fatal = None
         self.injected += 1
