@@ -3,15 +3,18 @@
 import json
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
+from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from tapedeck_standin.http import server
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
@@ -29,6 +32,7 @@ class World:
         self.now = START
         self.status = status
         self.stored: list[tuple[str, Mapping[str, str], bytes]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
         self.wire = UploadWire(self, lambda: self.now)  # type: ignore[arg-type] # a double of the store
         request = {"bytes": len(AUDIO), "sha256": sha256(AUDIO).hexdigest()}
         opened = {"url": S3_URL, "headers": SIGNED, "expires_at": START + 900_000, "ticket": "t"}
@@ -40,6 +44,8 @@ class World:
 
     def put(self, url: str, headers: Mapping[str, str], file: Path) -> int:
         """Keep what is stored."""
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         self.stored.append((url, headers, file.read_bytes()))
         return self.status
 
@@ -49,7 +55,10 @@ class World:
         """Send a request to the URL of the upload; return the status and S3's error code."""
         target = self.opened["url"].removeprefix("http://localhost:3000") + more
         assert self.wire.serves(target)
-        answer = self.wire.answer(ServerRequest(method, target, tuple(headers.items()), body))
+        with NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            answer = self.wire.answer(ServerRequest(method, target, tuple(headers.items()), file=Path(file.name)))
         text = answer.body.decode()
         return answer.status, text.partition("<Code>")[2].partition("</Code>")[0]
 
@@ -101,6 +110,17 @@ def test_nothing_is_overwritten() -> None:
     assert World(412).send() == (412, "PreconditionFailed")
 
 
+def test_of_two_uploads_at_once_one_is_stored() -> None:
+    """An upload that begins while another one is stored answers 409, as S3 does; a later one may be stored again."""
+    world, seen = World(), list[tuple[int, str]]()
+    world.meanwhile = lambda: seen.append(world.send())
+    assert world.send() == (200, "")
+    assert seen == [(409, "ConditionalRequestConflict")]
+    assert len(world.stored) == 1
+    world.status = 412
+    assert world.send() == (412, "PreconditionFailed")
+
+
 def test_refused_upload_is_passed_on() -> None:
     """The answer to a refused request is not changed."""
     world = World()
@@ -123,3 +143,28 @@ def test_store_writes_once(tmp_path: Path, url: str) -> None:
         assert store.put(url.format(key=key), SIGNED, file) == 412
         stored = client.get_object(Bucket="media", Key=key, ChecksumMode="ENABLED")
         assert (stored["Body"].read(), stored["ChecksumSHA256"]) == (AUDIO, SIGNED["x-amz-checksum-sha256"])
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_upload_is_received_as_a_file(monkeypatch: pytest.MonkeyPatch, *, is_chunked: bool) -> None:
+    """The server writes an upload to a file, with at most one byte beyond the limit, and deletes it afterwards."""
+    monkeypatch.setattr(server, "MAX_UPLOAD_BYTES", 200_000)
+    found: list[tuple[bytes, Path, bytes]] = []
+
+    def answer(request: ServerRequest) -> ServerResponse:
+        assert request.file is not None
+        found.append((request.body, request.file, request.file.read_bytes()))
+        return ServerResponse(200)
+
+    running = server.Server("127.0.0.1", 0)
+    running.start(answer)
+    try:
+        for content in (b"0123456789" * 20_000, b"9876543210" * 21_000):
+            client = HTTPConnection("127.0.0.1", running.port, timeout=60)
+            client.request("PUT", "/_standin/media/a", iter([content]) if is_chunked else content)
+            assert client.getresponse().status == 200
+            client.close()
+            assert found[-1][::2] == (b"", content[:200_001])
+    finally:
+        running.stop()
+    assert not any(path.exists() for _, path, _ in found)

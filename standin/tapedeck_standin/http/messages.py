@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,8 +27,8 @@ class ServerRequest:
     """A received request, without transfer coding.
 
     `target`: the request target, decoded as Latin-1, like the values of `headers`.
-    `body`: at most one byte more than the limit of the functions, so that they can detect a larger body;
-    of an upload, of `MAX_UPLOAD_BYTES`.
+    `body`: at most one byte more than the limit of the functions, so that they can detect a larger body.
+    `file`: of an upload, the body in place of `body`: a file of at most one byte more than `MAX_UPLOAD_BYTES`.
     `scheme`, `host`, `port`: of the server socket, `host` being an IP address.
     `peer`: the client's IP address.
     """
@@ -40,6 +41,7 @@ class ServerRequest:
     port: int = 80
     host: str = LOOPBACK
     peer: str = LOOPBACK
+    file: Path | None = None
 
     @property
     def raw_path(self) -> str:

@@ -13,7 +13,10 @@ from email import errors
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Final
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, Final
 from urllib.parse import unquote
 
 from tapedeck.domain.errors import MalformedBody
@@ -76,12 +79,15 @@ class Connection(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         self._set_close_connection()
-        try:
-            body = self._read_body()
-        except InvalidFraming:
-            self.send_error(HTTPStatus.BAD_REQUEST)
-            return
-        self._write(self.server.answer(self._request(body)))
+        with self._open_sink() as sink:
+            try:
+                self._read_body(sink)
+            except InvalidFraming:
+                self.send_error(HTTPStatus.BAD_REQUEST)
+                return
+            sink.flush()
+            answer = self.server.answer(self._request(sink))
+        self._write(answer)
         if self._is_too_large:
             self._linger()
 
@@ -107,45 +113,54 @@ class Connection(BaseHTTPRequestHandler):
         is_modern = self.request_version >= "HTTP/1.1"
         self.close_connection = "close" in words or not (is_modern or "keep-alive" in words)
 
-    def _request(self, body: bytes) -> ServerRequest:
+    @property
+    def _is_upload(self) -> bool:
+        return self.path.startswith(f"{MEDIA_PATH}/")
+
+    def _open_sink(self) -> IO[bytes]:
+        """Return where the body is written: an upload to a temporary file, everything else to memory."""
+        return NamedTemporaryFile() if self._is_upload else BytesIO()
+
+    def _request(self, sink: IO[bytes]) -> ServerRequest:
         return ServerRequest(
             method=self.command,
             # The parent class strips leading slashes from `self.path`.
             target=self.requestline.split()[1],
             headers=tuple((name, _unfolded(str(value))) for name, value in self.headers.items()),
-            body=body,
+            body=sink.getvalue() if isinstance(sink, BytesIO) else b"",
             scheme=self.server.scheme,
             port=self.server.port,
             host=str(self.connection.getsockname()[0]),
             peer=str(self.client_address[0]),
+            file=Path(sink.name) if self._is_upload else None,
         )
 
     @property
     def _max_bytes(self) -> int:
         """The limit of a body; the part beyond it is discarded."""
-        if self.path.startswith(f"{MEDIA_PATH}/"):
+        if self._is_upload:
             return MAX_UPLOAD_BYTES
         return MAX_ENGINE_BYTES if is_engine_path(self.path) else MAX_BYTES
 
-    def _read_body(self) -> bytes:
-        """Read the body, up to one byte beyond the limit; raise InvalidFraming without a reliable length."""
+    def _read_body(self, sink: IO[bytes]) -> None:
+        """Copy the body, up to one byte beyond the limit; raise InvalidFraming without a reliable length."""
         encodings = self.headers.get_all("Transfer-Encoding", ())
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ())}
         if encodings:
             if lengths or [encoding.strip().lower() for encoding in encodings] != ["chunked"]:
                 raise InvalidFraming
-            return self._read_chunks()
+            self._read_chunks(sink)
+            return
         if not lengths:
-            return b""
+            return
         length = lengths.pop()
         if lengths or _DIGITS.match(length) is None:
             raise InvalidFraming
-        body = self._read_exactly(min(int(length), self._max_bytes + 1))
-        self._skip(int(length) - len(body), int(length))
-        return body
+        kept = min(int(length), self._max_bytes + 1)
+        self._copy(kept, sink)
+        self._skip(int(length) - kept, int(length))
 
-    def _read_chunks(self) -> bytes:
-        body = b""
+    def _read_chunks(self, sink: IO[bytes]) -> None:
         total = 0
         while True:
             match = _CHUNK_SIZE.match(self.rfile.readline(1024))
@@ -154,12 +169,12 @@ class Connection(BaseHTTPRequestHandler):
             size = int(match[1], 16)
             if size == 0:
                 self._read_trailers()
-                return body
+                return
             total += size
-            kept = self._read_exactly(min(size, self._max_bytes + 1 - len(body)))
-            body += kept
-            if not self._skip(size - len(kept), total):
-                return body
+            kept = min(size, self._max_bytes + 1 - sink.tell())
+            self._copy(kept, sink)
+            if not self._skip(size - kept, total):
+                return
             if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
                 raise InvalidFraming
 
@@ -174,9 +189,16 @@ class Connection(BaseHTTPRequestHandler):
         if total > MAX_DISCARDED_BYTES:
             self._is_too_large = self.close_connection = True
             return False
-        while size > 0:
-            size -= len(self._read_exactly(min(size, _READ_BYTES)))
+        self._copy(size, None)
         return True
+
+    def _copy(self, size: int, sink: IO[bytes] | None) -> None:
+        """Read a part of the body in small pieces, and write it to the sink, if there is one."""
+        while size > 0:
+            piece = self._read_exactly(min(size, _READ_BYTES))
+            size -= len(piece)
+            if sink is not None:
+                sink.write(piece)
 
     def _linger(self) -> None:
         """Read until the client closes: closing with unread bytes could reset the connection too early."""

@@ -1,15 +1,15 @@
 """Uploads of captures under `/_standin/media`, by the rules of a presigned URL of S3.
 
 An engine gets a URL from `POST /engine/v2/uploads`. In the stand-in it leads here. The `PUT` must have exactly the
-length and the headers that were signed, and a body with the signed SHA-256; nothing is overwritten (C-220).
+length and the headers that were signed, and a body with the signed SHA-256; nothing is overwritten (C-220). Of two
+uploads at once, one is stored.
 """
 
 import json
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from hashlib import file_digest
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ class UploadWire:
         self._lock = threading.Lock()
         self._open: dict[str, OpenUpload] = {}
         """Open uploads by request target."""
+        self._being_stored: set[str] = set()
+        """Paths of the captures that are being stored."""
 
     def serves(self, path: str) -> bool:
         """Return whether a path belongs to uploads."""
@@ -105,17 +107,33 @@ class UploadWire:
             return _error(403, "SignatureDoesNotMatch", "The request is not the PUT that was signed.")
         if self._clock() >= upload.expires_at:
             return _error(403, "AccessDenied", "Request has expired")
-        if len(request.body) != upload.size or any(request.header(n) != v for n, v in upload.headers.items()):
+        size = request.file.stat().st_size if request.file is not None else 0
+        if size != upload.size or any(request.header(n) != v for n, v in upload.headers.items()):
             return _error(403, "SignatureDoesNotMatch", "Content-Length or a header is not the one that was signed.")
-        if sha256(request.body).hexdigest() != upload.sha256:
+        if request.file is None or _sha256(request.file) != upload.sha256:
             return _error(400, "BadDigest", "The SHA-256 is not that of the body.")
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "capture"
-            file.write_bytes(request.body)
+        return self._store(upload, request.file)
+
+    def _store(self, upload: OpenUpload, file: Path) -> ServerResponse:
+        """Store a capture, unless it is being stored by another request at this moment."""
+        path = urlsplit(upload.url).path
+        with self._lock:
+            if path in self._being_stored:
+                return _error(409, "ConditionalRequestConflict", "A conflicting operation occurred.")
+            self._being_stored.add(path)
+        try:
             status = self._captures.put(upload.url, upload.headers, file)
+        finally:
+            with self._lock:
+                self._being_stored.discard(path)
         if status == HTTPStatus.PRECONDITION_FAILED:
             return _error(status, "PreconditionFailed", "At least one of the preconditions did not hold.")
         return ServerResponse(status)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return file_digest(content, "sha256").hexdigest()
 
 
 def _error(status: int, code: str, message: str) -> ServerResponse:
