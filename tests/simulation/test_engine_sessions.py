@@ -11,7 +11,7 @@ from tapedeck.domain.conference import ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
-from tapedeck.operations.engine_sessions import OpenedSession, SessionOpening, SessionSuperseded
+from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, SessionOpening, SessionSuperseded
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.engines import LiveResource
@@ -247,6 +247,24 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
     assert statuses == ["completed", "in-progress"]
     assert world.conferences.get(world.account, conference).status == "completed"
     assert monitor.run() == Counter()
+
+
+def test_presence_may_have_a_clock_of_its_own(world: World) -> None:
+    """Of an engine whose presence has a clock a day behind, a call ends at the time at which it was last seen."""
+    known = world.sessions
+    sessions = EngineSessions(
+        world.presences, world.live, known._report_end, known._send_pending, known._note_end, world.clock,
+        lambda: world.clock() - 86_400_000,
+    )  # fmt: skip
+    call = begin(world)
+    sessions.open(ENGINE, SessionOpening(boot(world), NOTHING, live=[call_resource(world, call)]))
+    seen = world.clock() // 1000
+    world.clock.sleep(1_000)
+    presence = world.presences.get_presence(ENGINE.name)
+    assert presence is not None
+    assert presence.seen_at == seen - 86_400
+    assert sessions.end_lost(presence) == Counter(resources_lost=1, engines_gone=1)
+    assert world.calls.get(world.account, call).ended == seen
 
 
 def test_an_engine_is_lost_after_45_seconds_and_gone_after_15_minutes(world: World) -> None:

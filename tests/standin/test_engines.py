@@ -11,6 +11,9 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
+from tapedeck.settings import STANDIN_ENGINE_TOKEN
+from tests.client import DIALECTS
+from tests.standin.conftest import serving
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 
 
@@ -73,6 +76,22 @@ def test_engine_of_the_standin_is_listed(standin: StandIn) -> None:
     shown = listed(standin, "standin")
     assert isinstance(shown.pop("seen_at"), int)
     assert shown == {"name": "standin", "accounts": "*", "presence": "alive", "commands_waiting": 0}
+
+
+def test_an_external_engine_stays_alive_when_the_clock_is_advanced(aws: None) -> None:
+    """Its presence and its queue follow real time: after a day it is alive, gets calls and finds old commands."""
+    del aws  # only has to be there
+    with serving("external") as standin:
+        engine = EngineClient(standin, "standin", STANDIN_ENGINE_TOKEN)
+        session = {"software": "test", "capabilities": {"place": True}, "capacity": {}, "live": [], "more": False}
+        assert engine.post("sessions", session)["engine"] == "standin"
+        client = HttpFunctionClient(DIALECTS["twilio"], standin.account, standin.token, standin=standin)
+        form = {"From": "client:a", "To": "client:b"}
+        for name in ("Before", "After"):
+            assert client.post("Conferences", name, "Participants", form=form).status == 201
+            ControlClient(standin).post("/clock", {"advance": 86_400})
+            assert listed(standin, "standin")["presence"] == "alive"
+        assert engine.receive()[0]["type"] == "participant.add"
 
 
 def test_engine_is_registered_once(standin: StandIn, api: HttpFunctionClient) -> None:

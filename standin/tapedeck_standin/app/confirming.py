@@ -31,12 +31,14 @@ class ConfirmedUpdates:
     Args:
         queues: the queues of the engines.
         clock: the virtual clock.
+        engine_clock: the clock of the presence of engines.
         faults: the injected faults.
     """
 
-    def __init__(self, queues: MemoryEngineQueues, clock: Clock, faults: Faults) -> None:
+    def __init__(self, queues: MemoryEngineQueues, clock: Clock, engine_clock: Clock, faults: Faults) -> None:
         self._queues = queues
         self._clock = clock
+        self._engine_clock = engine_clock
         self._faults = faults
         self._changed = threading.Condition()
         self._scheduler: Scheduler | None = None
@@ -59,7 +61,7 @@ class ConfirmedUpdates:
             self,
             Settings.read().confirm_within_ms,
             monotonic_clock,
-            self._clock,
+            self._engine_clock,
         )
 
     def pause(self, milliseconds: int) -> None:

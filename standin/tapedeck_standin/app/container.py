@@ -113,15 +113,18 @@ def build_application(
     """
     clock = setting.clock or VirtualClock(system_clock)
     queues = Queues.create(clock, template)
-    standard_queues = MemoryEngineQueues(clock, [STANDIN_ENGINE])
+    # An external engine does not follow the virtual clock: its presence and its queue have real time (C-258).
+    engine_clock: Callable[[], int] = clock.monotonic if setting.engine == "external" else clock
+    standard_queues = MemoryEngineQueues(engine_clock, [STANDIN_ENGINE])
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
-    confirmed_updates = ConfirmedUpdates(standard_queues, clock, faults)
+    confirmed_updates = ConfirmedUpdates(standard_queues, clock, engine_clock, faults)
     install(
         replace(
             current_environment(),
             clock=clock,
+            presence_clock=engine_clock,
             make_confirmations=confirmed_updates.make,
             make_outbound_clients=partial(
                 _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock

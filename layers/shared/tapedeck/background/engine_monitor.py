@@ -50,6 +50,7 @@ class EngineMonitor:
         limits: how long an engine may be lost, and how long a call may last.
         clock: milliseconds.
         report: is called with each error that one engine caused.
+        presence_clock: milliseconds of the clock of presence; None: `clock`.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class EngineMonitor:
         limits: EngineLimits,
         clock: Clock,
         report: Callable[[Exception], object],
+        presence_clock: Clock | None = None,
     ) -> None:
         self._presences = presences
         self._sessions = sessions
@@ -70,6 +72,7 @@ class EngineMonitor:
         self._conferences = conferences
         self._limits = limits
         self._clock = clock
+        self._presence_clock = presence_clock or clock
         self._report = report
         self._lost: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
@@ -90,10 +93,10 @@ class EngineMonitor:
         """
         now = self._clock() // 1000
         presences = self._presences.list_presences()
-        lost = [each for each in presences if not each.is_alive(now)]
-        gone = [
-            each for each in lost if each.deleted_at or now - each.seen_at >= self._limits.gone_after_minutes * _MINUTE
-        ]
+        presence_now = self._presence_clock() // 1000
+        lost = [each for each in presences if not each.is_alive(presence_now)]
+        gone_at = presence_now - self._limits.gone_after_minutes * _MINUTE
+        gone = [each for each in lost if each.deleted_at or each.seen_at <= gone_at]
         self._lost = frozenset(each.engine for each in lost)
         self._gone = frozenset(each.engine for each in gone)
         counted = Counter(engines_lost=sum(not each.deleted_at for each in lost))

@@ -152,6 +152,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             lambda pending: send_pending_commands(commands(), pending),
             partial(log_loss, api.log),
             clock,
+            environment.engine_clock,
         )
 
     @cache
@@ -166,6 +167,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             limits,
             clock,
             report_failure,
+            environment.engine_clock,
         )
 
     @cache

@@ -25,6 +25,6 @@ def build_confirmations(
         SleepingPatience(),
         settings.confirm_within_ms,
         monotonic_clock,
-        clock,
+        environment.engine_clock,
         lambda recording: log.unsent_command(recording.parent.account, recording.id, recording.version),
     )

@@ -29,7 +29,7 @@ def build_engine_admin_services(environment: Environment) -> EngineAdminServices
         EngineRegistryTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep)),
         (environment.make_engine_queue_admin or make_queue_admin)(),
         EngineResourceTable(DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)),
-        environment.clock,
+        environment.engine_clock,
         settings.refused_secrets,
     )
     return EngineAdminServices(registration, environment.cached(build_api_services).log)

@@ -74,6 +74,7 @@ class Environment:
     wrap_background_log: wraps the log of background functions.
     default_engine: the media engine of resources whose engine is unknown, and of new conferences; None, as in a
         deployment: commands about such resources are not sent, and a live engine is chosen for new conferences.
+    presence_clock: the clock of media engines' presence, in milliseconds since the epoch; None: `clock`.
     prebuilt: results of `cached` by builder; such a builder is not called.
     """
 
@@ -91,12 +92,18 @@ class Environment:
     wrap_api_log: Callable[[Any], Any] = _unwrapped
     wrap_background_log: Callable[[Any], Any] = _unwrapped
     default_engine: str | None = None
+    presence_clock: "Clock | None" = None
     prebuilt: Mapping[Any, Any] = field(default_factory=dict)
     _built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Use the prebuilt services."""
         self._built.update(self.prebuilt)
+
+    @property
+    def engine_clock(self) -> "Clock":
+        """The clock of media engines' presence."""
+        return self.presence_clock or self.clock
 
     def cached(self, build: "Callable[[Environment], T]") -> T:
         """Return the result of `build` for this environment; only the first call builds it."""

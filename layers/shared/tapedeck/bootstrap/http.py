@@ -43,7 +43,8 @@ def build_api_services(environment: Environment) -> ApiServices:
         from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
         from tapedeck.operations.engine_rules import EngineRules, KnownPresences  # noqa: PLC0415
 
-        return EngineRules(KnownPresences(PresenceTable(database), now, monotonic_clock), store, now)
+        at = environment.engine_clock
+        return EngineRules(KnownPresences(PresenceTable(database), at, monotonic_clock), store, at)
 
     # The only engine of the simulated stand-in is alive.
     recordings = Recordings(store, now, engine_rules if environment.default_engine is None else None)
@@ -82,7 +83,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         from tapedeck.operations.participants import Participants  # noqa: PLC0415
 
         registry = EngineRegistryTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
-        choice = EngineChoice(PresenceTable(database), registry, now)
+        choice = EngineChoice(PresenceTable(database), registry, environment.engine_clock)
         only = environment.default_engine
         table = ParticipantTable(database)
         if only is not None:

@@ -83,6 +83,7 @@ class EngineSessions:
             rest if there are too many.
         note_end: is called with the engine's name and each resource that was ended because the engine is gone.
         clock: milliseconds.
+        presence_clock: milliseconds of the clock of presence; None: `clock`. Its times are converted by their age.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class EngineSessions:
         send_pending: Callable[[Sequence[PendingWork]], int],
         note_end: Callable[[str, str, LiveKind], object],
         clock: Clock,
+        presence_clock: Clock | None = None,
     ) -> None:
         self._presences = presences
         self._live = live
@@ -100,6 +102,7 @@ class EngineSessions:
         self._send_pending = send_pending
         self._note_end = note_end
         self._clock = clock
+        self._presence_clock = presence_clock or clock
 
     def open(self, engine: MediaEngine, opening: SessionOpening) -> OpenedSession:
         """Open or renew a session; with its last page, end what the engine has no longer, and send it its commands.
@@ -121,8 +124,9 @@ class EngineSessions:
                 (unknown if is_live is None else ended).append(resource.id)
         counted: Counter[str] = Counter()
         if not opening.has_more:
-            at = presence.previous_seen_at or presence.opened_at
-            counted = self._end_all(presence, at, lambda found: _is_over(found, presence))
+            at = self._converted(presence.previous_seen_at or presence.opened_at)
+            opened_at = self._converted(presence.opened_at)
+            counted = self._end_all(presence, at, lambda found: _is_over(found, presence.boot, opened_at))
             if presence.synced_boot != opening.boot:
                 counted["commands_sent"] = self._send_pending(self._pending_of(engine.name))
             if not self._presences.set_synced(engine.name, opening.boot, self._now):
@@ -157,13 +161,18 @@ class EngineSessions:
             `resources_lost`: how many calls, conferences and captures this ended;
             `engines_gone` is 1 the first time for this session.
         """
-        counted = self._end_all(presence, presence.last_known_at, lambda _: True)
+        counted = self._end_all(presence, self._converted(presence.last_known_at), lambda _: True)
         counted["engines_gone"] = int(self._presences.set_gone(presence))
         return counted
 
     @property
     def _now(self) -> int:
-        return self._clock() // 1000
+        """The current second of the clock of presence."""
+        return self._presence_clock() // 1000
+
+    def _converted(self, seconds: int) -> int:
+        """Return the time by the other clock at which the clock of presence had this time."""
+        return seconds + (self._clock() - self._presence_clock()) // 1000
 
     def _open(self, engine: str, opening: SessionOpening) -> tuple[EnginePresence, int]:
         """Store the session; return the presence and the sequence number above which no event has been reported."""
@@ -219,14 +228,14 @@ class EngineSessions:
         return pending
 
 
-def _is_over(resource: LiveKind, presence: EnginePresence) -> bool:
-    """Whether a session that has listed everything does not have this resource.
+def _is_over(resource: LiveKind, boot: str, opened_at: int) -> bool:
+    """Whether a session that has listed everything, opened at this second, does not have this resource.
 
     A resource that no session has listed is over if it has not changed since the session was opened (C-198).
     """
     if resource.boot is None:
-        return resource.updated < presence.opened_at
-    return resource.boot != presence.boot
+        return resource.updated < opened_at
+    return resource.boot != boot
 
 
 def _end_of(resource: LiveKind) -> EndReport | None:
