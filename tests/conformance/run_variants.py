@@ -14,9 +14,9 @@ from typing import Final
 
 from tapedeck_standin.conformance.suite import ConnectorSetting, Workbench, run_checks, select_checks
 
-WORKERS: Final = 4
+WORKERS: Final = 6
 
-_PROGRAM: Final = str(Path(__file__).with_name("variants.py"))
+PROGRAM: Final = Path(__file__).with_name("variants.py")
 
 
 def check_variants(bench: Workbench, wanted: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
@@ -25,7 +25,7 @@ def check_variants(bench: Workbench, wanted: Sequence[str]) -> Mapping[str, Mapp
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def check(name: str, checks: str) -> dict[str, str]:
-        setting = ConnectorSetting([sys.executable, _PROGRAM, name], environment)
+        setting = ConnectorSetting([sys.executable, str(PROGRAM), name], environment)
         engine = f"v{next(numbers)}"
         selected = select_checks(checks.split(",") if checks else [], with_slow=False)
         with bench.rig(setting, engine=(engine, bench.create_engine(engine))) as rig:

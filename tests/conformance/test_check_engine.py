@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS, Workbench
 from tests.client import ROOT
-from tests.conformance.run_variants import check_variants
-from tests.conformance.variants import VARIANTS
+from tests.conformance.run_variants import PROGRAM, check_variants
+from tests.conformance.variants import EXAMPLE, VARIANTS
 from tests.standin.conftest import serving
 from tests.thoroughness import SIZE, scaled
 
@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.sized, pytest.mark.timeout(600)]
 PROTOCOL: Final = (ROOT / "docs" / "reference" / "engine-protocol.md").read_text(encoding="utf-8")
 
 COMMON: Final = (
-    "recording-starts", "pause-and-resume", "repeated-command", "overtaken-command", "begins-nothing-late",
-    "unknown-command", "resync", "seq-rises", "events-match-schema", "events-unchanged",
+    "recording-starts", "overtaken-command", "begins-nothing-late", "unknown-command", "pause-and-resume",
+    "repeated-command", "resync", "seq-rises", "events-match-schema", "events-unchanged",
 )  # fmt: skip
 """Quick checks, which every variant meets besides its own."""
 
@@ -48,7 +48,8 @@ def checks_of(variant: str) -> str:
     needed = (name for each in own for name in NEEDS.get(each, ()))
     if "unauthorized" in own:
         return "unauthorized"
-    return scaled(deep="", ci=",".join({*COMMON, *own, *needed}), fast=",".join({*COMMON, *own, *needed}))
+    some = ",".join({*COMMON[:4], *own, *needed})
+    return scaled(deep="", ci=some, fast=some)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,9 @@ def results(aws: None) -> Mapping[str, Mapping[str, str]]:  # noqa: ARG001 - the
         with serving("external") as standin:
             bench = Workbench(f"http://127.0.0.1:{standin.port}", 0, standin.account, standin.token)
             return check_variants(bench, wanted)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.conformance.run_variants", *wanted],
-        env={**kept, "PYTHONPATH": os.pathsep.join(sys.path)}, cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True,
+        env=environment(), cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True,
     )  # fmt: skip
     found: Mapping[str, Mapping[str, str]] = json.loads(done.stdout.partition("RESULTS ")[2])
     return found
@@ -123,3 +123,51 @@ def test_an_unknown_check_is_a_usage_error() -> None:
         done = CliRunner().invoke(main, ["check-engine", "--only", "no-such-check"])
     assert done.exit_code == 2
     assert "there is no check 'no-such-check'; --list shows all" in done.output
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of the program."""
+    return [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "check-engine", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which the program and connectors find their modules."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+@pytest.mark.ci
+def test_a_fault_makes_the_program_fail() -> None:
+    """The results are printed as JSON, and the exit code is 1 because a check failed."""
+    only = ("--only", "recording-starts", "--only", "begins-nothing-late", "--only", "evidence")
+    connector = [sys.executable, str(PROGRAM), "begins-late"]
+    done = subprocess.run(
+        command("--json", *only, "--", *connector),
+        env=environment(), text=True, stdout=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert {name: found[name] for name in ("ok", "failed", "skipped")} == {"ok": 1, "failed": 1, "skipped": 1}
+    assert [(each["name"], each["rule"], each["result"]) for each in found["checks"]] == [
+        ("recording-starts", "COMMAND-1", "ok"),
+        ("begins-nothing-late", "COMMAND-7", "failed"),
+        ("evidence", "EVIDENCE-1", "skipped"),
+    ]
+
+
+@pytest.mark.ci
+def test_a_connector_may_be_started_by_hand() -> None:
+    """Without a command line the two variables are printed, and the checks begin when a session is opened."""
+    only = ("--only", "recording-starts", "--only", "restart")
+    with subprocess.Popen(command(*only), env=environment(), text=True, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        settings = dict(next(program.stdout).removeprefix("export ").rstrip("\n").split("=", 1) for _ in range(2))
+        with subprocess.Popen(
+            [sys.executable, str(EXAMPLE)], env={**environment(), **settings}, stdout=subprocess.DEVNULL
+        ) as connector:
+            lines = program.stdout.read().splitlines()
+            connector.kill()
+    assert list(settings) == ["TAPEDECK_URL", "TAPEDECK_ENGINE_TOKEN"]
+    assert lines[0] == "Start your connector with these two variables."
+    assert [line.split()[:2] for line in lines[1:3]] == [["skipped", "restart"], ["ok", "recording-starts"]]
+    assert (lines[3], program.returncode) == ("1 ok, 0 failed, 1 skipped", 0)

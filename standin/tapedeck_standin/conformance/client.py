@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -47,10 +48,13 @@ class StandInClient:
 
     def end_call(self, call: str) -> None:
         """End a call as its engine does; nothing happens if it has ended."""
-        try:
+        with suppress(RequestFailed):
             self._control("POST", f"calls/CA{call}/hangup", {})
-        except RequestFailed:
-            return
+
+    def hang_up(self, call: str) -> None:
+        """Request the end of a call, as a customer; nothing happens if it has ended."""
+        with suppress(RequestFailed):
+            self._send("POST", f"{self._api}/Calls/CA{call}.json", form={"Status": "completed"})
 
     def presence(self) -> str:
         """Return the presence of the engine, such as `alive`."""
@@ -100,8 +104,7 @@ class StandInClient:
 
     def open_session(self, token: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Open a session of the engine, as another connector."""
-        authorization = {"Authorization": f"Bearer {token}"}
-        return self._send("POST", "/engine/v2/sessions", body, authorization=authorization["Authorization"])
+        return self._send("POST", "/engine/v2/sessions", body, authorization=f"Bearer {token}")
 
     def _control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         return self._send(method, f"/_standin/{path}", body)

@@ -23,7 +23,7 @@ ALIVE_EVERY_SECONDS: Final = 2
 MAX_POLL_SECONDS: Final = 0.5
 """The longest time for which a long poll waits: shorter than in SQS, so that a connector with one thread goes on."""
 
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 60
 _NOT_FORWARDED: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "expect"})
 

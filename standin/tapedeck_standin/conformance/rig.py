@@ -68,9 +68,9 @@ class Rig:
         if self.process is not None and not self.process.is_running:
             before = self.journal.last_number
             self.process.start()
-            self.expect("a session that is opened", lambda seen: _opened(seen, before))
+            self.expect("a session that is opened", lambda seen: _opened(seen, before), _START_SECONDS)
         elif self.process is None:
-            self.expect("a session that is opened", lambda seen: _opened(seen, 0), seconds=3600)
+            self.expect("a session that is opened", lambda seen: _opened(seen, 0), _START_BY_HAND_SECONDS)
 
     def controlled_process(self) -> ConnectorProcess:
         """Return the process of the connector; skip the check if the suite did not start it."""
@@ -165,7 +165,10 @@ class Rig:
         for made in self.recordings:
             if self.client.status_of(made.recording) in {"in-progress", "paused"}:
                 self.update(made, "stopped")
-            self.client.end_call(made.call)
+            if self.call_command:
+                self.client.hang_up(made.call)
+            else:
+                self.client.end_call(made.call)
         self.recordings.clear()
 
     # Expectations
@@ -262,6 +265,8 @@ class Rig:
 
 
 _ATTEMPTS: Final = 3
+_START_SECONDS: Final = 60
+_START_BY_HAND_SECONDS: Final = 3_600
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "pause": True, "restart": True, "conference": True, "presence": True, "participants": [], "dtmf": False,

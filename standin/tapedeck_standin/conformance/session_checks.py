@@ -171,6 +171,7 @@ def restart(rig: Rig) -> None:
     """The connector is killed and started again; its first events have higher numbers than all before."""
     process = rig.controlled_process()
     boot = rig.last_boot()
+    rig.finish(rig.start_recording())
     process.kill()
     before = rig.journal.last_number
     highest = rig.journal.read(lambda seen: max((each.seq for each in seen.events), default=0))

@@ -8,7 +8,7 @@ from typing import Final
 
 from tapedeck_protocol.evidence import BrokenChain, first_hash, head_of
 from tapedeck_standin.conformance.journal import Records, SeenRequest
-from tapedeck_standin.conformance.proxy import Forward
+from tapedeck_standin.conformance.proxy import Forward, Interceptor
 from tapedeck_standin.conformance.registry import CheckList
 from tapedeck_standin.conformance.rig import QUIET_SECONDS, CheckSkipped, Rig, TestRecording, check
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
@@ -43,33 +43,19 @@ def upload(rig: Rig) -> None:
 @CHECKS.add("upload-answer-lost", "UPLOAD-3", "A PUT that gets no answer is repeated; 412 then means that it is done.")
 def upload_answer_lost(rig: Rig) -> None:
     """The file is stored, but the answer is lost; the recording is reported as completed all the same."""
-    count = 0
 
     def lose(request: ServerRequest, forward: Forward) -> ServerResponse:
-        nonlocal count
-        count += 1
-        answer = forward(request)
-        return ServerResponse.dropped() if count == 1 else answer
+        forward(request)
+        return ServerResponse.dropped()
 
-    with rig.proxy.intercepting("put", lose):
-        made = _recorded(rig, _LONG_ENOUGH_SECONDS)
-        rig.expect_event(made.recording, "recording.completed", seconds=20)
+    made = _recorded_with_a_bad_upload(rig, lose)
     rig.wait_for_status(made, "completed")
 
 
 @CHECKS.add("upload-unavailable", "UPLOAD-3", "A PUT that is answered with 503 is repeated.")
 def upload_unavailable(rig: Rig) -> None:
     """The first PUT is answered with 503; the recording is completed all the same."""
-    count = 0
-
-    def fail(request: ServerRequest, forward: Forward) -> ServerResponse:
-        nonlocal count
-        count += 1
-        return ServerResponse(503) if count == 1 else forward(request)
-
-    with rig.proxy.intercepting("put", fail):
-        made = _recorded(rig)
-        rig.expect_event(made.recording, "recording.completed", seconds=20)
+    _recorded_with_a_bad_upload(rig, lambda _request, _forward: ServerResponse(503))
 
 
 @CHECKS.add("upload-of-deleted", "UPLOAD-2", "An upload that is refused with `deleted` is given up.")
@@ -111,6 +97,25 @@ def evidence(rig: Rig) -> None:
         return
     wrong = [each for each in reported if each["n"] >= len(heads) or heads[each["n"]] != each["head"]]
     check(not wrong, "the hash of entry n in each event", wrong)
+
+
+def _recorded_with_a_bad_upload(rig: Rig, answer: Interceptor) -> TestRecording:
+    """Request a recording and stop it; answer its first PUT in this way, and wait until it is completed."""
+    made, count = rig.start_recording(), 0
+
+    def intercept(request: ServerRequest, forward: Forward) -> ServerResponse:
+        nonlocal count
+        # Captures of earlier checks may still be uploaded; the URL has the recording's id.
+        if count or made.recording not in request.target:
+            return forward(request)
+        count += 1
+        return answer(request, forward)
+
+    time.sleep(_LONG_ENOUGH_SECONDS)
+    with rig.proxy.intercepting("put", intercept):
+        rig.update(made, "stopped")
+        rig.expect_event(made.recording, "recording.completed", seconds=20)
+    return made
 
 
 def _recorded(rig: Rig, seconds: float = 0) -> TestRecording:
