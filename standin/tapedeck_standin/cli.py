@@ -193,7 +193,7 @@ def main() -> None:
     show_default=True, show_envvar=True, help="Media engine: the simulated one, your own (external), or none at all.",
 )  # fmt: skip
 @click.option(
-    "--confirm", type=click.Choice(["none", "pause", "pause+stop"]), default="none", envvar="TAPEDECK_CONFIRM",
+    "--confirm", type=click.Choice(["none", "pause", "pause+stop"]), default="pause", envvar="TAPEDECK_CONFIRM",
     show_default=True, show_envvar=True,
     help="Updates of recordings that are answered only once the media engine has confirmed them.",
 )  # fmt: skip

@@ -10,7 +10,6 @@ from tapedeck.adapters.dynamodb import items
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.engine import EngineCapabilities, EnginePresence
 from tapedeck.domain.engine_report import CaptureTransitionReport, RefusalReport
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
@@ -32,15 +31,14 @@ Install = Callable[[Environment], object]
 
 @pytest.fixture
 def engine(
-    clock: Clock, client: FunctionClient, settings: Settings, install_environment: Install, known: dict[str, Any]
+    clock: Clock, client: FunctionClient, install_environment: Install, known: dict[str, Any]
 ) -> ConfirmingEngine:
-    """A live engine that ignores all commands, in a deployment whose pauses wait."""
+    """A live engine that ignores all commands, in a deployment with the default: pauses wait."""
     del client  # its service is replaced
     made = ConfirmingEngine(clock)
-    configured = replace(settings, confirm_updates=ConfirmUpdates.PAUSE)
     install_environment(
         replace(
-            current_environment(), read_settings=lambda: configured, make_confirmations=made.make,
+            current_environment(), read_settings=Settings.read, make_confirmations=made.make,
             prebuilt={
                 api_bootstrap.build_admin_services: current_environment().cached(api_bootstrap.build_admin_services)
             },

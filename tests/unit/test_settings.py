@@ -66,7 +66,7 @@ def test_late_audio_days() -> None:
 
 
 def test_confirmed_updates() -> None:
-    """Requests wait for confirmations as configured, for 0.5 to 10 seconds, 2.5 by default (C-225)."""
+    """Updates wait as configured, by default pauses; for 0.5 to 10 seconds, 2.5 by default (C-225)."""
     found = [
         Settings.read({**TABLES, "CONFIRM_UPDATES": rule, "CONFIRM_WITHIN_MS": within})
         for rule, within in (("none", "500"), ("pause", "2500"), ("pause+stop", "10000"))
@@ -76,7 +76,8 @@ def test_confirmed_updates() -> None:
         ("pause", 2500),
         ("pause+stop", 10_000),
     ]
-    assert Settings.read(TABLES).confirm_within_ms == 2500
+    default = Settings.read(TABLES)
+    assert (default.confirm_updates, default.confirm_within_ms) == ("pause", 2500)
     for name, value in (("CONFIRM_UPDATES", "stop"), ("CONFIRM_WITHIN_MS", "499"), ("CONFIRM_WITHIN_MS", "10001")):
         with pytest.raises(ValueError, match=r"ConfirmUpdates|CONFIRM_WITHIN_MS"):
             Settings.read({**TABLES, name: value})

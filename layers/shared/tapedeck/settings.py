@@ -81,7 +81,7 @@ class Settings:
     engine_role: str = ""
     engine_gone_after_minutes: int = 15
     max_call_hours: int = 24
-    confirm_updates: ConfirmUpdates = ConfirmUpdates.NONE
+    confirm_updates: ConfirmUpdates = ConfirmUpdates.PAUSE
     confirm_within_ms: int = 2500
 
     @property
@@ -142,7 +142,7 @@ class Settings:
             engine_role=variables.get("ENGINE_ROLE", ""),
             engine_gone_after_minutes=int(variables.get("ENGINE_GONE_AFTER_MINUTES", "15")),
             max_call_hours=int(variables.get("MAX_CALL_HOURS", "24")),
-            confirm_updates=ConfirmUpdates(variables.get("CONFIRM_UPDATES", ConfirmUpdates.NONE)),
+            confirm_updates=ConfirmUpdates(variables.get("CONFIRM_UPDATES", ConfirmUpdates.PAUSE)),
             confirm_within_ms=confirm_within_ms,
         )
 

@@ -65,7 +65,7 @@ class Options:
     store: Literal["moto", "memory"] = "moto"
     control_from_anywhere: bool = False
     engine: EngineMode = "simulated"
-    confirm: ConfirmUpdates = ConfirmUpdates.NONE
+    confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
 
     @property
     def is_control_open(self) -> bool:

@@ -32,7 +32,7 @@ class AccountRules(NamedTuple):
     """What applies to an account: its own settings, else those of the deployment."""
 
     media_access: MediaAccess = MediaAccess.AUTHENTICATED
-    confirm: ConfirmUpdates = ConfirmUpdates.NONE
+    confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
 
 
 class Authenticator:
