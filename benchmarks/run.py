@@ -101,6 +101,7 @@ def measure_programs(programs: dict[str, tuple[list[str], str]], rounds: int) ->
                     "RECORDINGS_TABLE": "recordings",
                     "CREDENTIALS_TABLE": "credentials",
                     "TAPEDECK_STANDIN": "1",
+                    "CONFIRM_UPDATES": "none",  # no media engine runs
                 }
                 run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
                 cold, warm = run.stdout.split()

@@ -145,6 +145,9 @@ def recorder(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CREDENTIAL_CACHE_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
+    monkeypatch.setenv(
+        "CONFIRM_UPDATES", "none"
+    )  # no media engine runs; `_use_confirmed_updates` is about those that wait
     for module in (recordings, recording_table):
         monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", PRUNE_AT)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
