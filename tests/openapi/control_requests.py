@@ -117,6 +117,8 @@ def _target(effect: Mapping[str, Any]) -> str:
     """Return what a fault with this effect can be injected into."""
     if "absent" in effect:
         return "media"
+    if "unconfirmed" in effect:
+        return "update_conference_recording"
     return "*" if effect.keys() & {"status", "delay", "close"} else "callback"
 
 
