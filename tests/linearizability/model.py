@@ -1,4 +1,8 @@
-"""The sequential model of one call and its recordings.
+"""The sequential model of one call and its recordings, and of what the media engine captures.
+
+A pause that is confirmed consists of two operations with the same interval: `pause`, and `confirm`, at whose point the
+recording is paused and nothing of it is captured. From this point on, nothing may be captured until a resume. What the
+engine's log shows are operations as well, each at one point of time: `capture` and `cease`.
 
 The media engine finishes a stopped recording, which makes it `completed`. A timeout gives it up, which makes it
 `absent` until its audio arrives after all. Only a recording with one of these two ends can be deleted.
@@ -16,6 +20,9 @@ COMPLETED: Final = "completed"
 """Status of a call that was hung up, and of a finished recording."""
 ABSENT: Final = "absent"
 DELETED: Final = "deleted"
+CAPTURED: Final = "captured"
+SILENT: Final = "silent"
+"""What the engine does with a recording, as its log shows."""
 
 
 class Kind(StrEnum):
@@ -32,6 +39,9 @@ class Kind(StrEnum):
     GIVE_UP = "give_up"
     DELETE = "delete"
     HANG_UP = "hang_up"
+    CONFIRM = "confirm"
+    CAPTURE = "capture"
+    CEASE = "cease"
     READ = "read"
     READ_CALL = "read_call"
 
@@ -46,7 +56,20 @@ TARGETS: Final = {
 }
 """The status that an update requests."""
 
-BY_ID: Final = frozenset({Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.FINISH, Kind.GIVE_UP, Kind.DELETE, Kind.READ})
+BY_ID: Final = frozenset(
+    {
+        Kind.PAUSE,
+        Kind.RESUME,
+        Kind.STOP,
+        Kind.FINISH,
+        Kind.GIVE_UP,
+        Kind.DELETE,
+        Kind.CONFIRM,
+        Kind.CAPTURE,
+        Kind.CEASE,
+        Kind.READ,
+    }
+)
 """The kinds that address a recording by its id."""
 
 
@@ -96,6 +119,12 @@ def ok(recording: str, status: str) -> Outcome:
     return Outcome(Verdict.OK, recording, status)
 
 
+def confirmed_pause(client: int, recording: str, invoked: int, returned: int) -> "list[Operation]":
+    """Return the operations of a pause that was answered because the engine had confirmed it."""
+    outcome = ok(recording, PAUSED)
+    return [Operation(client, kind, recording, invoked, returned, outcome) for kind in (Kind.PAUSE, Kind.CONFIRM)]
+
+
 def call_is(status: str) -> Outcome:
     """Outcome of a hang-up or a read of the call."""
     return Outcome(Verdict.OK, None, status)
@@ -133,11 +162,16 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The status of a call and of its recordings; `latest` is the recording of the last start."""
+    """The status of a call and of its recordings; `latest` is the recording of the last start.
+
+    The engine captures the recordings in `captured`. Of those in `promised` it must capture nothing until a resume.
+    """
 
     call: str = IN_PROGRESS
     latest: str | None = None
     recordings: frozenset[tuple[str, str]] = frozenset()
+    captured: frozenset[str] = frozenset()
+    promised: frozenset[str] = frozenset()
 
     def status(self, recording: str | None) -> str | None:
         """Status of a recording; None if there is none with this id."""
@@ -169,8 +203,8 @@ def apply(state: State, kind: Kind, argument: str | None) -> tuple[Outcome, Stat
             return _hang_up(state)
         case Kind.READ | Kind.READ_CALL:
             return (_read(state, argument) if kind is Kind.READ else call_is(state.call)), state
-        case Kind.FINISH | Kind.GIVE_UP | Kind.DELETE:
-            return _move(state, argument, *_ENDS[kind])
+        case Kind.FINISH | Kind.GIVE_UP | Kind.DELETE | Kind.CONFIRM | Kind.CAPTURE | Kind.CEASE:
+            return _move(state, argument, *_ENDS[kind]) if kind in _ENDS else _capture(state, kind, argument)
         case Kind.CURRENT_PAUSE | Kind.CURRENT_RESUME | Kind.CURRENT_STOP:
             return _update_current(state, TARGETS[kind])
         case _:
@@ -220,6 +254,22 @@ def _move(state: State, recording: str | None, before: set[str], after: str) -> 
     return (ok(recording, after), state.having(recording, after)) if status in before else (REJECTED, state)
 
 
+def _capture(state: State, kind: Kind, recording: str | None) -> tuple[Outcome, State]:
+    """Confirm a pause, or note what the engine captures."""
+    status = state.status(recording)
+    if recording is None or status is None:
+        return NOT_FOUND, state
+    if kind is Kind.CEASE:
+        return ok(recording, SILENT), replace(state, captured=state.captured - {recording})
+    if kind is Kind.CAPTURE:
+        if recording in state.promised:
+            return REJECTED, state
+        return ok(recording, CAPTURED), replace(state, captured=state.captured | {recording})
+    if status != PAUSED or recording in state.captured:
+        return REJECTED, state
+    return ok(recording, PAUSED), replace(state, promised=state.promised | {recording})
+
+
 def _update_current(state: State, target: str) -> tuple[Outcome, State]:
     match state.active:
         case []:
@@ -237,7 +287,10 @@ def _update(state: State, recording: str | None, target: str) -> tuple[Outcome, 
     if status in {STOPPED, COMPLETED, ABSENT}:
         # Stopping is idempotent, even after the recording was finished.
         return (ok(recording, status or ""), state) if target == STOPPED else (REJECTED, state)
-    return ok(recording, target), state.having(recording, target)
+    after = state.having(recording, target)
+    if target == IN_PROGRESS:
+        after = replace(after, promised=after.promised - {recording})
+    return ok(recording, target), after
 
 
 @dataclass(frozen=True, slots=True)

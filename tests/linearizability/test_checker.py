@@ -13,6 +13,7 @@ from tests.linearizability.checker import SearchTooLongError, check, explain
 from tests.linearizability.model import (
     ABSENT,
     BY_ID,
+    CAPTURED,
     COMPLETED,
     DELETED,
     IN_PROGRESS,
@@ -20,6 +21,7 @@ from tests.linearizability.model import (
     PAUSED,
     REJECTED,
     SEVERAL,
+    SILENT,
     STOPPED,
     UNKNOWN,
     CallModel,
@@ -41,6 +43,7 @@ START, PAUSE, RESUME, STOP, HANG_UP, READ, READ_CALL = (
     Kind.START, Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.HANG_UP, Kind.READ, Kind.READ_CALL,
 )  # fmt: skip
 FINISH, GIVE_UP, DELETE = Kind.FINISH, Kind.GIVE_UP, Kind.DELETE
+CONFIRM, CAPTURE, CEASE = Kind.CONFIRM, Kind.CAPTURE, Kind.CEASE
 CURRENT_PAUSE, CURRENT_RESUME, CURRENT_STOP = Kind.CURRENT_PAUSE, Kind.CURRENT_RESUME, Kind.CURRENT_STOP
 UNANSWERED: Final = (None, UNKNOWN)
 
@@ -259,6 +262,125 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
     ],
 }
 
+CAPTURING: Final[Sequence[Row]] = (
+    (1, START, None, 1, 2, created(A)),
+    (0, CAPTURE, A, 3, 3, ok(A, CAPTURED)),
+)
+"""The history of a recording that the engine captures."""
+
+
+def confirmed(client: int, invoked: int, returned: int) -> list[Row]:
+    """A pause that is answered because the engine has confirmed it."""
+    return [(client, kind, A, invoked, returned, ok(A, PAUSED)) for kind in (PAUSE, CONFIRM)]
+
+
+def ceases(at: int) -> Row:
+    """The engine stops to capture."""
+    return 0, CEASE, A, at, at, ok(A, SILENT)
+
+
+def captures(at: int) -> Row:
+    """The engine captures again."""
+    return 0, CAPTURE, A, at, at, ok(A, CAPTURED)
+
+
+RIGHT_PAUSES: Final[Mapping[str, Sequence[Row]]] = {
+    "A pause is confirmed after the engine has stopped to capture.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+    ],
+    "A confirmed pause is visible before it takes effect.": [
+        *CAPTURING,
+        *confirmed(1, 5, 20),
+        (2, READ, A, 7, 8, ok(A, PAUSED)),
+        ceases(12),
+    ],
+    "The engine captures again after a later resume.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        (2, RESUME, A, 11, 12, ok(A, IN_PROGRESS)),
+        captures(15),
+    ],
+    "A resume at the time of the answer may come after it.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        (2, RESUME, A, 9, 12, ok(A, IN_PROGRESS)),
+        captures(15),
+    ],
+    "A pause that is not confirmed promises nothing.": [
+        *CAPTURING,
+        (1, PAUSE, A, 5, 10, ok(A, PAUSED)),
+        (2, READ, A, 11, 12, ok(A, PAUSED)),
+    ],
+    "A second pause is confirmed together with the first one.": [
+        *CAPTURING,
+        *confirmed(1, 5, 20),
+        (2, RESUME, A, 7, 8, ok(A, IN_PROGRESS)),
+        *confirmed(2, 9, 19),
+        ceases(15),
+    ],
+    "A paused recording is stopped.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        (2, STOP, A, 9, 12, ok(A, STOPPED)),
+    ],
+}
+
+WRONG_PAUSES: Final[Mapping[str, Sequence[Row]]] = {
+    "A pause is confirmed before the engine has stopped to capture.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(11),
+    ],
+    "A pause is confirmed, and the engine never stops to capture.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+    ],
+    "The engine captures after a confirmed pause without a resume.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        captures(15),
+    ],
+    "The engine keeps audio from before the resume.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        (2, RESUME, A, 20, 21, ok(A, IN_PROGRESS)),
+        captures(18),
+    ],
+    "A pause is confirmed, although a resume that was answered before it took effect is carried out later.": [
+        *CAPTURING,
+        *confirmed(1, 5, 20),
+        (2, RESUME, A, 7, 8, ok(A, IN_PROGRESS)),
+        ceases(12),
+        captures(25),
+    ],
+    "A confirmation of the resume is taken for that of the pause.": [
+        *CAPTURING,
+        *confirmed(1, 5, 20),
+        (2, RESUME, A, 7, 8, ok(A, IN_PROGRESS)),
+    ],
+    "The engine stops to capture, but only before the pause is requested, and resumes.": [
+        *CAPTURING,
+        ceases(4),
+        captures(6),
+        *confirmed(1, 8, 12),
+    ],
+    "A repeated pause is confirmed while the recording is in progress.": [
+        *CAPTURING,
+        *confirmed(1, 5, 10),
+        ceases(8),
+        (2, RESUME, A, 11, 12, ok(A, IN_PROGRESS)),
+        captures(13),
+        *confirmed(1, 14, 15),
+    ],
+}
+
 WRONG: Final[Mapping[str, Sequence[Row]]] = {
     "A pause succeeds after a successful stop.": [
         (1, START, None, 1, 2, created(A)),
@@ -406,13 +528,17 @@ WRONG: Final[Mapping[str, Sequence[Row]]] = {
 }
 
 
-@pytest.mark.parametrize("rows", [*RIGHT.values(), *RIGHT_ENDS.values()], ids=[*RIGHT, *RIGHT_ENDS])
+ALL_RIGHT: Final = {**RIGHT, **RIGHT_ENDS, **RIGHT_PAUSES}
+ALL_WRONG: Final = {**WRONG, **WRONG_ENDS, **WRONG_PAUSES}
+
+
+@pytest.mark.parametrize("rows", ALL_RIGHT.values(), ids=ALL_RIGHT)
 def test_right_history_is_accepted(rows: Sequence[Row]) -> None:
     """A history that some order explains is accepted."""
     assert check(history_of(rows)).is_linearizable
 
 
-@pytest.mark.parametrize("rows", [*WRONG.values(), *WRONG_ENDS.values()], ids=[*WRONG, *WRONG_ENDS])
+@pytest.mark.parametrize("rows", ALL_WRONG.values(), ids=ALL_WRONG)
 def test_wrong_history_is_rejected(rows: Sequence[Row]) -> None:
     """A history that no order explains is rejected."""
     assert not check(history_of(rows)).is_linearizable
@@ -488,6 +614,9 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
     FINISH: ok(A, PAUSED),
     GIVE_UP: ok(A, COMPLETED),
     DELETE: ok(A, COMPLETED),
+    CONFIRM: ok(A, IN_PROGRESS),
+    CAPTURE: ok(A, PAUSED),
+    CEASE: REJECTED,
     HANG_UP: NOT_FOUND,
     READ: REJECTED,
     READ_CALL: call_is(PAUSED),
@@ -497,7 +626,7 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
 OUTCOMES: Final = (
     REJECTED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
     *(make(name, status) for make in (ok, existing) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED)),
-    ok(A, COMPLETED), ok(A, ABSENT), ok(A, DELETED), created(A), created(B),
+    ok(A, COMPLETED), ok(A, ABSENT), ok(A, DELETED), ok(A, CAPTURED), ok(A, SILENT), created(A), created(B),
 )  # fmt: skip
 
 
@@ -540,6 +669,9 @@ OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
     FINISH: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, COMPLETED), ok(B, COMPLETED)),
     GIVE_UP: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, ABSENT), ok(B, ABSENT)),
     DELETE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, DELETED), ok(B, DELETED)),
+    CONFIRM: (REJECTED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
+    CAPTURE: (REJECTED, NOT_FOUND, ok(A, CAPTURED), ok(B, CAPTURED)),
+    CEASE: (NOT_FOUND, ok(A, SILENT), ok(B, SILENT)),
     PAUSE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
     RESUME: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
     STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED), ok(A, COMPLETED)),

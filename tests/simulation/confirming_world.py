@@ -7,7 +7,7 @@ travel, the engine works, and the other client sends requests of its own.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
@@ -69,6 +69,18 @@ class PauseRequest:
     stalled: int = 0
     answered: int = 0
     status: int = 0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request of a client and its answer, None if the client got none; times in ticks, 1,000 in a millisecond."""
+
+    client: int
+    kind: str
+    recording: str | None
+    invoked: int
+    returned: int
+    answer: Answer | None
 
 
 @dataclass(frozen=True)
@@ -161,21 +173,34 @@ class ConfirmingWorld(World):
     Args:
         seed: seeds every random choice.
         reconciles: whether the reconciler runs.
+        only_commands: whether the engine does nothing by itself, and loses nothing.
         rates: the probabilities of all faults; None chooses them by the seed.
     """
 
     ACTOR: type[EngineActor] = EngineActor
     CONFIRMATIONS: type[Confirmations] = Confirmations
 
-    def __init__(self, seed: int, *, reconciles: bool = True, rates: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        reconciles: bool = True,
+        rates: Mapping[str, float] | None = None,
+        only_commands: bool = False,
+    ) -> None:
         super().__init__(seed, event_fault_rate=0.02)
         random_source = self.random_source
         share = random_source.choice((0.0, 0.1, 0.4, 1.0))
+        if rates is None:
+            rates = {name: rate * share for name, rate in FAULT_RATES.items()}
+        self._acts_by_itself = not only_commands and random_source.random() < 0.5
+        if self._acts_by_itself:
+            # A report that is never delivered breaks the protocol. A repetition of the command repairs it only if the
+            # engine has not changed the recording by itself since.
+            rates = {**rates, "event lost": 0.0}
         self.history: RecordedHistory = RecordedHistory(self.clock)
         self.schedule = Schedule(self.clock)
-        self.faults = Faults(
-            random_source, rates if rates is not None else {name: rate * share for name, rate in FAULT_RATES.items()}
-        )
+        self.faults = Faults(random_source, rates)
         skew = random_source.choice(
             (0, 0, random_source.randint(-3_000, 3_000), random_source.randint(-40, 40) * DAY_MS)
         )
@@ -185,12 +210,15 @@ class ConfirmingWorld(World):
         )
         self.commands = self.channel  # type: ignore[assignment] # what the stream and the reconciler send to
         self.pauses: list[PauseRequest] = []
+        self.exchanges: list[Exchange] = []
         self.counted: Counter[str] = Counter()
         self.given_up: dict[str, int] = {}
         """When the engine was given up with a recording: nothing may be captured from then on."""
         self.counted["clocks ahead by days"] += skew >= DAY_MS
         self.counted["clocks behind by days"] += skew <= -DAY_MS
         self._reconciles = reconciles
+        self._only_commands = only_commands
+        self._last_tick = 0
         self._running: list[PauseRequest] = []
 
     def __enter__(self) -> Self:
@@ -307,17 +335,17 @@ class ConfirmingWorld(World):
 
     def _plan_mishaps(self) -> None:
         random_source, schedule, actor = self.random_source, self.schedule, self.actor
-        for _ in range(random_source.choice((0, 0, 3, 8))):
+        for _ in range(random_source.choice((2, 5, 8)) if self._acts_by_itself else 0):
             schedule.after(random_source.randint(0, RUN_MS), actor.change_by_itself)
         drawn, at = random_source.random(), random_source.randint(500, RUN_MS)
         away = random_source.choice((200, 2_000, 10_000, 60_000))
         if drawn < 0.25:
             self.counted["connector crashes"] += 1
             schedule.after(at, lambda: actor.crash(away))
-        elif drawn < 0.35:
+        elif drawn < 0.35 and not self._only_commands:
             self.counted["host losses"] += 1
             schedule.after(at, lambda: actor.crash(away, loses_host=True))
-        elif drawn < 0.45:
+        elif drawn < 0.45 and not self._only_commands:
             self.counted["hang-ups"] += 1
             schedule.after(at, lambda: actor.hang_up(self.call))
 
@@ -374,39 +402,49 @@ class ConfirmingWorld(World):
         known = list(self.history.changes)
         if kind == "start" or not known:
             if self.parent["type"] == "call":
-                self._send(lambda: client.post("Calls", client.sid_of_call(self.call), "Recordings", form={}))
+                call = client.sid_of_call(self.call)
+                self._send(number, "start", None, lambda: client.post("Calls", call, "Recordings", form={}))
             return
         recording = known[-1]
         if kind == "hang up":
-            self._send(lambda: client.post("Calls", client.sid_of_call(self.call), form={"Status": "completed"}))
+            form = {"Status": "completed"}
+            self._send(number, kind, None, lambda: client.post("Calls", client.sid_of_call(self.call), form=form))
         elif kind == "pause":
-            self._pause(client, recording)
+            self._pause(number, recording)
         else:
             status = {"resume": "in-progress", "stop": "stopped"}[kind]
             self.counted["resumes during a wait"] += bool(self._running) and kind == "resume"
-            self._send(lambda: self._update(client, recording, status))
+            self._send(number, kind, recording, lambda: self._update(client, recording, status))
 
-    def _pause(self, client: FunctionClient, recording: str) -> None:
+    def _pause(self, number: int, recording: str) -> None:
         self.counted["pauses at the same time"] += bool(self._running)
         request = PauseRequest(recording, self.clock())
         self._running.append(request)
         try:
-            request.status = self._send(lambda: self._update(client, recording, "paused")).status
-        except Crash:
-            self.observe()
-            return
+            answer = self._send(
+                number, "pause", recording, lambda: self._update(self.clients[number], recording, "paused")
+            )
         finally:
             self._running.pop()
-        request.answered = self.clock()
-        self.pauses.append(request)
-        self.counted[f"pauses: {request.status}"] += 1
-        self._judge(request)
+        if answer is not None:
+            request.answered, request.status = self.clock(), answer.status
+            self.pauses.append(request)
+            self.counted[f"pauses: {request.status}"] += 1
+            self._judge(request)
 
-    def _send(self, send: Callable[[], Answer]) -> Answer:
-        with self._cause("request"):
+    def _send(self, number: int, kind: str, recording: str | None, send: Callable[[], Answer]) -> Answer | None:
+        """Send a request; return the answer, None if the client goes away before."""
+        invoked, answer = self._tick(), None
+        with self._cause("request"), suppress(Crash):
             answer = send()
         self.counted["requests"] += 1
+        self.exchanges.append(Exchange(number, kind, recording, invoked, self._tick(), answer))
         return answer
+
+    def _tick(self) -> int:
+        """Return the time in thousandths of a millisecond; each call returns a later one."""
+        self._last_tick = max(self._last_tick + 1, self.clock() * 1_000)
+        return self._last_tick
 
     def _update(self, client: FunctionClient, recording: str, status: str) -> Answer:
         is_of_call = self.parent["type"] == "call"
