@@ -16,8 +16,8 @@ pytest.register_assert_rewrite(
     "tests.functions.stage", "tests.functions.rules", "tests.functions.empty_lists", "tests.functions.background_world"
 )
 
+from tests import thoroughness
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
-from tests.thoroughness import SIZE
 from tests.wire.callbacks import checked_callbacks
 
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the order of the tests, and set up the property tests.
 
     They have no deadline, because a busy machine would exceed it. Their examples are the same in each run, so that no
-    run fails by chance; only those of the size `deep` are new each time.
+    run fails by chance; only those of the size `deep` are new each time. The number is for tests that state none.
     """
     from hypothesis import settings
 
-    settings.register_profile("tapedeck", deadline=None, derandomize=SIZE != "deep")
+    examples = thoroughness.scaled(deep=500, ci=100, fast=20)
+    is_repeatable = thoroughness.SIZE != "deep"
+    settings.register_profile("tapedeck", deadline=None, derandomize=is_repeatable, max_examples=examples)
     settings.load_profile("tapedeck")
     config.pluginmanager.register(Order())
 
@@ -98,9 +100,16 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that run in `make test-ci` only, before pytest selects tests by their markers."""
+    """Mark the tests that run in `make test-ci` only, before pytest selects tests by their markers.
+
+    Property tests run there again, with more examples.
+    """
     for item in items:
+        if isinstance(item, pytest.Function) and getattr(item.obj, "is_hypothesis_test", False):
+            item.add_marker("sized")
         if item.nodeid.startswith(CI_ONLY) and not item.nodeid.startswith(ALSO_FAST):
+            item.add_marker("ci")
+        if _is_on_moto(item):
             item.add_marker("ci")
     for dialect, cases in _cases_per_dialect(items):
         kept = {"twilio": cases[:1], "signalwire": cases[-1:]}.get(dialect, [cases[0], cases[-1]])
@@ -109,11 +118,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("ci")
 
 
+def _is_on_moto(item: pytest.Item) -> bool:
+    """Return whether a contract test runs on moto; `make test` runs it on the faster database in memory only."""
+    return (
+        isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and item.callspec.params.get("database") == "moto"
+    )
+
+
 def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[tuple[str, list[pytest.Item]]]:
     """Return the cases of each parametrised test below `THINNED`, in a list per dialect, with the dialect's name."""
     cases: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.nodeid.startswith(THINNED) and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        thinned = item.nodeid.startswith(THINNED) and not _is_on_moto(item)
+        if thinned and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             cases[item.nodeid.partition("[")[0], str(item.callspec.params.get("dialect"))].append(item)
     return ((dialect, group) for (_, dialect), group in cases.items())
 

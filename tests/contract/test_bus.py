@@ -184,7 +184,7 @@ def test_retries_only_rejected_entries() -> None:
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=300, ci=80, fast=40), deadline=None, database=None)
+@settings(max_examples=scaled(deep=300, ci=80, fast=15), deadline=None, database=None)
 @given(
     st.lists(st.integers(0, MAX_ATTEMPTS - 1), max_size=40), st.sampled_from(["InternalFailure", "ThrottlingException"])
 )

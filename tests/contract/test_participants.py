@@ -548,7 +548,7 @@ STEPS: Final = (
 
 @pytest.mark.sized
 @settings(
-    max_examples=scaled(deep=80, ci=20, fast=12),
+    max_examples=scaled(deep=80, ci=20, fast=6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

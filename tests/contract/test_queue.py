@@ -300,7 +300,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=60, ci=16, fast=8), deadline=None, database=None)
+@settings(max_examples=scaled(deep=60, ci=16, fast=4), deadline=None, database=None)
 @given(STEPS)
 def test_double_behaves_like_moto(aws: None, steps: list[tuple[str, str]]) -> None:
     """Random sends, receives, deletes, returns and waits give the same results in both.
@@ -383,7 +383,7 @@ def test_retries_only_rejected_entries() -> None:
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=500, ci=120, fast=80), deadline=None, database=None)
+@settings(max_examples=scaled(deep=500, ci=120, fast=20), deadline=None, database=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefghijklmno"), st.integers(0, MAX_ATTEMPTS - 1)), max_size=60),
     st.sampled_from(["InternalError", "ThrottlingException", ""]),

@@ -43,7 +43,7 @@ def outcome_without_patches(moto: DatabaseComparison, requests: list[Request]) -
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=200, ci=60, fast=10), deadline=None)
+@settings(max_examples=scaled(deep=200, ci=60, fast=4), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_responses_are_equal_without_the_patches(moto: DatabaseComparison, requests: list[Request]) -> None:
     """Random requests have equal responses, and leave equal items: pages, indexes and failing transactions."""

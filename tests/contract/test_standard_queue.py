@@ -278,7 +278,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=60, ci=16, fast=8), deadline=None, database=None)
+@settings(max_examples=scaled(deep=60, ci=16, fast=4), deadline=None, database=None)
 @given(STEPS)
 def test_double_behaves_like_moto(aws: None, steps: list[tuple[str, str]]) -> None:
     """Random sends, receives, deletes, changes of visibility and waits give the same results in both."""

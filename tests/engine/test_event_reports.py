@@ -198,7 +198,7 @@ ALMOST: Final = st.builds(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=20_000, ci=2_000, fast=300), deadline=None)
+@settings(max_examples=scaled(deep=20_000, ci=2_000, fast=50), deadline=None)
 @given(JSON | ALMOST)
 @example(event("recording.stopped", parent=PARENT, evidence={"n": 10**400}))
 def test_no_json_value_makes_it_fail(raw: Any) -> None:

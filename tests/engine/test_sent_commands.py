@@ -79,7 +79,7 @@ PARTICIPANTS: Final = st.tuples(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=2_000, ci=400, fast=200), deadline=None)
+@settings(max_examples=scaled(deep=2_000, ci=400, fast=40), deadline=None)
 @given(
     st.tuples(RECORDINGS, st.just({})) | CALLS | CONFERENCES | PARTICIPANTS,
     st.booleans(),

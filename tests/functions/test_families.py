@@ -876,7 +876,7 @@ def test_any_sequence_agrees_with_the_model(make_world: Callable[[int], World], 
     run_state_machine_as_test(
         Families,
         settings=settings(
-            max_examples=scaled(deep=1_000, ci=60, fast=12),
+            max_examples=scaled(deep=1_000, ci=60, fast=6),
             stateful_step_count=40,
             deadline=None,
             # A failing sequence is not shrunk, because that takes longer than the timeout.

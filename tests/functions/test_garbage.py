@@ -38,7 +38,7 @@ from tests.functions import expected
 from tests.thoroughness import scaled
 from tests.wire.validator import check_response
 
-REQUESTS = scaled(deep=5_000, ci=1_500, fast=300)
+REQUESTS = scaled(deep=5_000, ci=1_500, fast=150)
 SEED = 16
 MAX_MILLISECONDS = 1_000
 """Of CPU time: far above the usual time, far below that of input that a parser reads again and again."""

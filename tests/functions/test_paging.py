@@ -364,7 +364,7 @@ def test_an_unknown_parent_is_not_found(
 
 @pytest.mark.sized
 @settings(
-    max_examples=scaled(deep=60, ci=16, fast=8),
+    max_examples=scaled(deep=60, ci=16, fast=4),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

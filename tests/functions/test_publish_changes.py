@@ -1104,7 +1104,7 @@ def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("seed", range(scaled(deep=60, ci=15, fast=6)))
+@pytest.mark.parametrize("seed", range(scaled(deep=60, ci=15, fast=3)))
 def test_order_of_records_does_not_matter(world: World, seed: int) -> None:
     """Records in any order and in batches of any size, some twice, have the same result."""
     random_source = random.Random(seed)  # noqa: S311 - not for security

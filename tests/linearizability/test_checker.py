@@ -631,7 +631,7 @@ OUTCOMES: Final = (
 
 
 @pytest.mark.sized
-@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=10))
 @given(right_histories(widest=45, may_lose=True))
 def test_widened_history_of_the_model_is_accepted(history: list[Operation]) -> None:
     """A history of the model is accepted, however wide its intervals are and whichever responses are lost."""
@@ -639,7 +639,7 @@ def test_widened_history_of_the_model_is_accepted(history: list[Operation]) -> N
 
 
 @pytest.mark.sized
-@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=10))
 @given(right_histories(widest=0, may_lose=False), st.data())
 def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], data: st.DataObject) -> None:
     """Without overlap and loss each operation has one right outcome; every other outcome is rejected."""
@@ -651,7 +651,7 @@ def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], d
 
 
 @pytest.mark.sized
-@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=10))
 @given(right_histories(widest=45, may_lose=True), st.data())
 def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataObject) -> None:
     """An outcome that is impossible in every state is rejected in any history."""
@@ -716,7 +716,7 @@ def explains(model: CallModel, order: Sequence[Operation]) -> bool:
 
 
 @pytest.mark.sized
-@settings(deadline=None, max_examples=scaled(deep=500, ci=120, fast=60))
+@settings(deadline=None, max_examples=scaled(deep=500, ci=120, fast=15))
 @given(small_histories())
 def test_checker_agrees_with_the_definition(history: list[Operation]) -> None:
     """On small histories the search agrees with trying every order."""

@@ -13,7 +13,7 @@ from tests.simulation.storage import write_length
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-SEEDS = range(scaled(deep=400, ci=60, fast=15))
+SEEDS = range(scaled(deep=400, ci=60, fast=6))
 RECORDINGS = 8
 FAULT_RATE = 0.25
 

@@ -22,7 +22,7 @@ from tests.simulation.workload import CALL_EVENTS, CONFERENCE_EVENTS, RECORDING_
 from tests.simulation.world import MAX_VISIBILITY_SECONDS, World
 from tests.thoroughness import scaled
 
-EVERY: Final = scaled(deep=1, ci=15, fast=60)
+EVERY: Final = scaled(deep=1, ci=15, fast=150)
 """One in so many injection points is tried."""
 
 PARTS: Final = scaled(deep=20, ci=4, fast=2)

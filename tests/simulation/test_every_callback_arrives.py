@@ -19,7 +19,7 @@ from tests.simulation.receivers import Receiver
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-RECORDINGS: Final = scaled(deep=10_000, ci=1_500, fast=100)
+RECORDINGS: Final = scaled(deep=10_000, ci=1_500, fast=40)
 AT_ONCE: Final = 100
 HOSTS: Final = 20
 """One of them (5 %) is down."""

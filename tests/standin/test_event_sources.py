@@ -299,7 +299,7 @@ FAILING = st.sets(st.integers(0, 39), max_size=4)
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=500, ci=120, fast=60), deadline=None, database=None)
+@settings(max_examples=scaled(deep=500, ci=120, fast=15), deadline=None, database=None)
 @given(SENT, FAILING, FAULTS, st.integers(1, 10), st.booleans())
 def test_no_message_is_lost_and_groups_keep_their_order(
     sent: list[str],
@@ -324,7 +324,7 @@ def test_no_message_is_lost_and_groups_keep_their_order(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=300, ci=80, fast=40), deadline=None, database=None)
+@settings(max_examples=scaled(deep=300, ci=80, fast=15), deadline=None, database=None)
 @given(SENT, FAILING, st.booleans())
 def test_failing_messages_are_isolated(
     sent: list[str],
@@ -540,7 +540,7 @@ def test_failing_failure_destination_loses_no_record() -> None:
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=500, ci=120, fast=60), deadline=None, database=None)
+@settings(max_examples=scaled(deep=500, ci=120, fast=15), deadline=None, database=None)
 @given(
     faults=st.lists(st.sampled_from([0, 0, 0, 1, MAX_ATTEMPTS - 1, MAX_ATTEMPTS]), max_size=40),
     batch=st.integers(1, 12),

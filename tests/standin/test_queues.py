@@ -293,7 +293,7 @@ STEPS: dict[str, Step] = {
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=300, ci=80, fast=40), deadline=None, database=None)
+@settings(max_examples=scaled(deep=300, ci=80, fast=15), deadline=None, database=None)
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=60))
 def test_is_deterministic(steps: list[str]) -> None:
     """The same calls give the same results, including receipts, so that simulations are reproducible."""

@@ -544,7 +544,7 @@ def histories(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[int], list[in
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=20_000, ci=2_000, fast=200), deadline=None)
+@settings(max_examples=scaled(deep=20_000, ci=2_000, fast=40), deadline=None)
 @given(histories())
 def test_any_order_ends_in_the_state_of_the_highest_version(
     history: tuple[list[dict[str, Any]], list[int], list[int]],

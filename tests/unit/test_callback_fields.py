@@ -498,7 +498,7 @@ NOTIFICATIONS = st.builds(
     recording=st.none() | RECORDINGS_OF_ANY_KIND,
     file_size=st.none() | st.integers(min_value=0, max_value=10**9),
 )
-often = settings(max_examples=scaled(deep=500, ci=120, fast=60), deadline=None, database=None)
+often = settings(max_examples=scaled(deep=500, ci=120, fast=15), deadline=None, database=None)
 
 
 def _assert_well_formed(noun: str, dialect: str, fields: Fields) -> None:

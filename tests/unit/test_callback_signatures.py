@@ -200,7 +200,7 @@ def urls(draw: st.DrawFn) -> str:
     return f"{scheme}://{user}{host}{port}{path}{rest}"
 
 
-often = settings(max_examples=scaled(deep=500, ci=150, fast=100), deadline=None, database=None)
+often = settings(max_examples=scaled(deep=500, ci=150, fast=20), deadline=None, database=None)
 
 
 @pytest.mark.sized

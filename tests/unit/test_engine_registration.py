@@ -178,7 +178,7 @@ RUNS = st.tuples(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=5_000, ci=300, fast=100))
+@settings(max_examples=scaled(deep=5_000, ci=300, fast=25))
 @given(st.lists(RUNS, max_size=12))
 def test_any_failure_leaves_a_state_from_which_the_operator_can_go_on(runs: list[tuple[Any, ...]]) -> None:
     """After any runs, with crashes at any step and lost answers, these rules hold.

@@ -96,7 +96,7 @@ V4: Final = st.integers(0, (1 << 32) - 1) | st.one_of(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=2_000, ci=400, fast=200), deadline=None, database=None)
+@settings(max_examples=scaled(deep=2_000, ci=400, fast=40), deadline=None, database=None)
 @given(number=V4)
 def test_classifies_embedded_ipv4_addresses(number: int) -> None:
     """IPv4-mapped and IPv4-compatible addresses follow the IPv4 address; 6to4, NAT64 and Teredo are never public."""
@@ -116,7 +116,7 @@ def test_classifies_embedded_ipv4_addresses(number: int) -> None:
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=2_000, ci=400, fast=200), deadline=None, database=None)
+@settings(max_examples=scaled(deep=2_000, ci=400, fast=40), deadline=None, database=None)
 @given(number=st.integers(1 << 48, (1 << 128) - 1) | st.integers(0x2000 << 112, (0x4000 << 112) - 1))
 def test_is_stricter_than_the_standard_library(number: int) -> None:
     """A public IPv6 address is global for `ipaddress` and outside every non-public network."""

@@ -35,7 +35,7 @@ def read(form: Any, fields: dict[str, list[str]], dialect: Any) -> tuple[Any, ..
 @example(fields={"Status": ["stopped", "paused"], "PauseBehavior": ["skip", ""]}, dialect=TWILIO)
 @example(fields={"Status": ["paused", ""]}, dialect=SIGNALWIRE)
 @example(fields={"Status": ["wrong"], "PauseBehavior": ["wrong"]}, dialect=TWILIO)
-@settings(max_examples=scaled(fast=100, ci=1_000, deep=20_000))
+@settings(max_examples=scaled(fast=25, ci=1_000, deep=20_000))
 def test_both_ways_read_the_same(fields: dict[str, list[str]], dialect: Any) -> None:
     """The same values are accepted with the same result, and the others fail with the same error."""
     assert read(QuickUpdateRecording, fields, dialect) == read(UpdateRecording, fields, dialect)

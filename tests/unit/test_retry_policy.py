@@ -195,7 +195,7 @@ def test_ignores_the_query(dialect: str) -> None:
 
 @BOTH
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=1_000, ci=250, fast=100), deadline=None, database=None)
+@settings(max_examples=scaled(deep=1_000, ci=250, fast=25), deadline=None, database=None)
 @given(
     fragment=st.text(max_size=40)
     | st.lists(

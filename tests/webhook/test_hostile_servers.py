@@ -387,7 +387,7 @@ PIECES: Final = st.sampled_from(
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=2_000, ci=400, fast=200), deadline=None, database=None)
+@settings(max_examples=scaled(deep=2_000, ci=400, fast=40), deadline=None, database=None)
 @given(answer=st.lists(PIECES | st.binary(max_size=30), max_size=12).map(b"".join))
 @example(answer=b"HTTP/1.1 302 X\r\nLocation: \r\n\r\n")
 def test_any_response_is_a_result(answer: bytes) -> None:

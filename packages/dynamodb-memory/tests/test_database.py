@@ -41,7 +41,7 @@ def stream(dynamodb_local: DatabaseComparison) -> OtherStream:
 
 
 @pytest.mark.sized
-@settings(max_examples=scaled(deep=400, ci=100, fast=20), deadline=None)
+@settings(max_examples=scaled(deep=400, ci=100, fast=8), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_responses_equal_those_of_moto(moto: DatabaseComparison, requests: list[Request]) -> None:
     """Random simple requests have equal responses, and leave equal items."""
