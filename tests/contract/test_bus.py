@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Protocol
 
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
@@ -20,6 +19,7 @@ from tapedeck.bootstrap.environment import Environment
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.messaging import Bus, DomainEvent
 from tapedeck.settings import Settings
+from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryBus
 from tests.thoroughness import scaled
 
@@ -54,8 +54,7 @@ class MotoHarness:
     """A deployment's bus over moto, with a rule that sends all events with the documented source to a queue."""
 
     def __init__(self) -> None:
-        session: Any = botocore.session.get_session()
-        events, self._sqs = session.create_client("events"), session.create_client("sqs")
+        events, self._sqs = make_full_client("events"), make_full_client("sqs")
         name = token_hex(8)
         self._url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         described = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from secrets import token_hex
 from typing import Any, Final
 
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -13,6 +12,7 @@ from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.engine_queues import SqsEngineQueues
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.engines import EngineQueues
+from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 
 ACCOUNT_URL: Final = "https://sqs.us-east-1.amazonaws.com/123456789012/"
@@ -36,8 +36,7 @@ def queues(request: pytest.FixtureRequest) -> Iterator[tuple[EngineQueues, Recei
         yield memory, take
         return
     request.getfixturevalue("aws")
-    session: Any = botocore.session.get_session()
-    sqs, prefix = session.create_client("sqs"), f"{token_hex(8)}-engine-"
+    sqs, prefix = make_full_client("sqs"), f"{token_hex(8)}-engine-"
     for engine in ("ast1", "ast2"):
         sqs.create_queue(QueueName=f"{prefix}{engine}")
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
 
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.messaging import Queue, QueueMessage
+from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryQueue
 from tests.thoroughness import scaled
 
@@ -111,8 +111,7 @@ class MotoHarness:
         self.now = 1_795_250_675_000.0
         monkeypatch.setattr("moto.sqs.models.unix_time_millis", self._tick)
         monkeypatch.setattr("moto.sqs.models.unix_time", lambda: self._tick() / 1000)
-        session: Any = botocore.session.get_session()
-        self._client = session.create_client("sqs")
+        self._client = make_full_client("sqs")
         self._dead = self._create({})
         named = self._client.get_queue_attributes(QueueUrl=self._dead, AttributeNames=["QueueArn"])
         policy = {"deadLetterTargetArn": named["Attributes"]["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
@@ -464,7 +463,7 @@ def test_failed_request_raises_at_once(code: str, error: type[Exception]) -> Non
 def test_a_standard_queue_gets_bodies_alone(aws: None) -> None:
     """A message to a standard queue has no group and no deduplication id, and a repetition is a second message."""
     del aws  # the emulator must be running
-    sqs: Any = botocore.session.get_session().create_client("sqs")
+    sqs: Any = make_full_client("sqs")
     url = sqs.create_queue(QueueName=f"test-{token_hex(8)}")["QueueUrl"]
     queue = SqsQueue(make_client("sqs"), url, lambda _seconds: None, is_fifo=False)
     for _ in range(2):

@@ -2,13 +2,13 @@
 
 import json
 from secrets import token_hex
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-import botocore.session
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, ReceiptInvalid
 from tests.thoroughness import scaled
 
@@ -101,8 +101,7 @@ class MotoHarness:
         self.now = 1_795_250_675_000.0
         monkeypatch.setattr("moto.sqs.models.unix_time_millis", self._tick)
         monkeypatch.setattr("moto.sqs.models.unix_time", lambda: self._tick() / 1000)
-        session: Any = botocore.session.get_session()
-        self._client = session.create_client("sqs")
+        self._client = make_full_client("sqs")
         self._dead = self._create({})
         named = self._client.get_queue_attributes(QueueUrl=self._dead, AttributeNames=["QueueArn"])
         policy = {"deadLetterTargetArn": named["Attributes"]["QueueArn"], "maxReceiveCount": MAX_RECEIVES}

@@ -25,7 +25,7 @@ from tests.thoroughness import scaled
 EVERY: Final = scaled(deep=1, ci=15, fast=150)
 """One in so many injection points is tried."""
 
-PARTS: Final = scaled(deep=20, ci=4, fast=2)
+PARTS: Final = scaled(deep=20, ci=4, fast=1)
 """The number of tests that share the injection points."""
 
 SUBSCRIPTION: Final = {"url": "https://host.example/room", "events": list(CONFERENCE_EVENTS), "dialect": "twilio"}

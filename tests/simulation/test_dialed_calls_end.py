@@ -9,8 +9,12 @@ from tapedeck.operations.conferences import ConferenceName, UpdateConference
 from tapedeck.operations.participants import AddParticipant
 from tests.simulation.checks import violations_of
 from tests.simulation.world import World
+from tests.thoroughness import scaled
 
 DIALED: Final = 3
+
+EVERY: Final = scaled(deep=1, ci=1, fast=5)
+"""One in so many injection points is tried."""
 
 
 def _dial(world: World, *, answers: bool) -> str:
@@ -74,11 +78,12 @@ def _points() -> int:
         return world.fault_injector.points - begins
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("crashes", [True, False], ids=["crash", "failure"])
 def test_a_fault_at_any_point_leaves_no_call(*, crashes: bool) -> None:
     """With a crash or failure at any port call after the end, every dialed call ends."""
     wrong = {}
-    for point in range(1, _points() + 1):
+    for point in range(1, _points() + 1, EVERY):
         with World(5, event_fault_rate=0) as world:
             conference = _dial(world, answers=True)
             world.fault_injector.arm(point, crashes=crashes)

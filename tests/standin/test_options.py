@@ -269,6 +269,7 @@ def test_invalid_fixtures_are_reported(tmp_path: Path, content: str, message: st
     assert str(raised.value).startswith(f"{file}: {message}")
 
 
+@pytest.mark.ci
 def test_fixtures_have_api_keys(tmp_path: Path) -> None:
     """A key of a fixtures file authenticates with the secret of the file; its sid is printed, its secret is not."""
     file = tmp_path / "fixtures.yaml"
@@ -394,6 +395,7 @@ def test_settings_of_a_connector_are_printed() -> None:
     assert "TAPEDECK_URL" not in print_banner(Options(), addresses)
 
 
+@pytest.mark.ci
 def test_without_an_engine_only_reported_events_happen() -> None:
     """With `--engine none` commands wait; events by hand move the states as those of an engine."""
     with running_standin("--engine", "none", "--store", "memory") as (standin, _):
