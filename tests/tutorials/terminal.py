@@ -39,7 +39,7 @@ class Terminal:
     def __init__(self, folder: Path, tools: Path) -> None:
         self._folder = folder
         self._environment = _environment(tools)
-        http, https = _free_port(), _free_port()
+        http, https = _free_ports()
         self._environment |= {"PORT": str(http), "HTTPS_PORT": str(https)}
         self._replacements = {CHECKOUT: str(ROOT), "localhost:3000": f"localhost:{http}"}
         self._replacements |= {"127.0.0.1:3000": f"127.0.0.1:{http}", "localhost:3443": f"localhost:{https}"}
@@ -139,11 +139,10 @@ def _environment(tools: Path) -> dict[str, str]:
     return {**kept, **own, "PATH": os.pathsep.join([str(tools), *path]), "PYTHONUNBUFFERED": "1"}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def _free_ports() -> tuple[int, int]:
+    """Two different ports that are free now."""
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:

@@ -69,8 +69,7 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
 
 def test_ports_are_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new port that begins with the digits of another port of the page is not replaced again."""
-    ports = iter((34_431, 40_000))
-    monkeypatch.setattr(terminal_module, "_free_port", lambda: next(ports))
+    monkeypatch.setattr(terminal_module, "_free_ports", lambda: (34_431, 40_000))
     terminal = Terminal(tmp_path, tmp_path)
     terminal.type(_block("localhost:3000 127.0.0.1:3000 localhost:3443 localhost:30001\n", title="ports.txt"))
     terminal.close()
