@@ -5,20 +5,26 @@ import tempfile
 import wave
 from array import array
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from tapedeck.adapters.audio import WavCodec
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.http.endpoint import ApiServices
+from tapedeck.operations.media import capture_key
 from tapedeck_standin.telephony.audio import Part, make_wav
 
 
-def capture(service: ApiServices, recording: Recording, content: bytes) -> None:
-    """Store bytes as the capture that a media engine would upload."""
+def capture(service: ApiServices, recording: Recording, content: bytes) -> Recording:
+    """Store bytes as the capture of a recording, and note them if it is stopped; return the recording."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.wav"
         path.write_bytes(content)
-        service.media.store_capture(recording, path)
+        service.media._objects.write(capture_key(recording), path)
+    digest, now = sha256(content).hexdigest(), service.clock() // 1000
+    noted = service.media._store.note_capture(recording.parent, recording.id, len(content), digest, now)
+    assert noted is not None
+    return noted
 
 
 def finish(service: ApiServices, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:

@@ -48,7 +48,7 @@ def make(stage: Stage, service: ApiServices, objects: Objects) -> Make:
         parent = stage.conference() if conference else stage.call()
         recording = stage.recording(parent, "stopped", **fields)
         if content is not None:
-            capture(service, recording, content)
+            recording = capture(service, recording, content)
         objects.requests.clear()
         stage.clock.step(4)
         return recording
@@ -189,9 +189,9 @@ def test_stores_media_before_the_status(media: Media, make: Make, objects: Objec
     objects.watchers.append(order.append)
     with wire.watched_by(note):
         media.complete(recording.parent, recording.id)
-    both = {"original.wav", "original.mp3"}
-    read, written = ("GetItem", {"original.wav"}), ("UpdateItem", both)
-    assert order == [read, "GetObject", "PutObject", "PutObject", written]
+    all_three = {"capture.wav", "original.wav", "original.mp3"}
+    read, written = ("GetItem", {"capture.wav"}), ("UpdateItem", all_three)
+    assert order == [read, "GetObject", "PutObject", "PutObject", written, "DeleteObjects"]
 
 
 GARBAGE = {
@@ -344,7 +344,7 @@ def test_can_be_repeated_after_a_table_failure(
         patched.setattr(media._store, "finish_recording", refuse)
         with pytest.raises(StoreBusy):
             media.complete(recording.parent, recording.id)
-    assert "original.wav" in objects.names(recording)
+    assert "capture.wav" in objects.names(recording)
     status = "completed" if len(content) > 20_000 else "absent"
     assert media.complete(recording.parent, recording.id).status == status
 
@@ -362,15 +362,15 @@ def test_refuses_a_running_recording(
     media: Media, stage: Stage, objects: Objects, service: ApiServices, status: str
 ) -> None:
     """A running recording is neither completed nor made absent, and its capture is unchanged."""
-    recording = stage.recording(stage.call(), status)
-    capture(service, recording, sound(2))
+    recording = capture(service, stage.recording(stage.call(), status), sound(2))
+    assert recording.captured_at is None
     before = stage.partition(recording.parent)
     with pytest.raises(NotEligibleForRecording):
         media.complete(recording.parent, recording.id)
     with pytest.raises(NotEligibleForRecording):
         media.finish_without_media(recording.parent, recording.id, 16101)
     assert stage.partition(recording.parent) == before
-    assert objects.names(recording) == {"original.wav"}
+    assert objects.names(recording) == {"capture.wav"}
 
 
 def test_refuses_an_unknown_or_deleted_recording(media: Media, stage: Stage) -> None:

@@ -451,9 +451,8 @@ def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, c
 
 
 def test_missing_media_time_out(world: World) -> None:
-    """An hour after its stop, a recording without valid media becomes absent (C-45)."""
+    """An hour after its stop, a recording without media becomes absent (C-45)."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
-    capture(world.services, recording, b"garbage")
     world.discard()
     world.clock.step(1_800)
     assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
@@ -469,12 +468,13 @@ def test_missing_media_time_out(world: World) -> None:
 
 
 def test_unreported_media_complete_a_recording(world: World, bucket: Objects) -> None:
-    """If valid media exist at the timeout, the recording is completed instead."""
+    """If an uploaded capture exists at the timeout, it is converted, and the recording is completed instead."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
-    capture(world.services, recording, sound(2))
+    bucket.put(recording, "capture.wav", sound(2))
     world.discard()
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
     assert world.reconcile() == {}
+    assert (world.publish(), world.convert()) == ([], [])
     assert read_recording(world, recording).status is Status.COMPLETED
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     world.publish()
@@ -538,7 +538,7 @@ def test_a_concurrent_completion_prevents_the_timeout(world: World, bucket: Obje
         capture(world.services, recording, sound(2))
         world.services.media.complete(recording.parent, recording.id)
 
-    bucket.meanwhile["GetObject"] = finish
+    bucket.meanwhile["HeadObject"] = finish
     assert world.reconcile() == {}
     assert read_recording(world, recording).status is Status.COMPLETED
 

@@ -32,7 +32,7 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.command_repetition import REPEAT_AFTER_SECONDS, is_repetition_due
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, is_pending
-from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, MediaMissing, NotFound
+from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, NotFound
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
@@ -301,7 +301,7 @@ class Reconciler:
         return counted
 
     def _finish_timed_out(self, recording: Recording) -> bool:
-        """End a recording that timed out: `completed` if its media have arrived after all, else `absent` (C-210).
+        """Give up a recording that timed out, unless its capture is stored: then that is noted (C-210).
 
         Returns:
             whether it became `absent`.
@@ -312,11 +312,7 @@ class Reconciler:
                 recording = self._recordings.stop_if_start_unconfirmed(parent, recording.id)
             if recording.captured_at is not None:
                 return self._media.give_up(parent, recording.id).is_given_up
-            if self._media.adopt_capture(recording):
-                return False
-            try:
-                self._media.complete(parent, recording.id)
-            except MediaMissing:
+            if not self._media.adopt_capture(recording):
                 return self._media.give_up(parent, recording.id).is_given_up
         except (NotFound, InvalidState):
             pass  # ended by a concurrent request

@@ -193,7 +193,13 @@ class Media:
             NotEligibleForRecording: it is still being captured, or has media.
         """
         absent = _absent(self._recordings.get(parent, recording), TOO_SHORT)
-        return self._finish(replace(absent, given_up_at=self._clock() // 1000), by_engine=False)
+        # No object is deleted: a capture may still be converted.
+        found = self._store_end(replace(absent, given_up_at=self._clock() // 1000), by_engine=False)
+        if found is None:
+            raise NotFound
+        if found.status is not RecordingStatus.ABSENT:
+            raise NotEligibleForRecording
+        return found
 
     def finish_without_media(
         self,
@@ -223,10 +229,6 @@ class Media:
         absent = replace(_absent(found, error), given_up_at=None)
         finished = self._finish(absent, by_engine=by_engine, evidence=found.later_evidence(evidence))
         return self._reject_late_capture(finished) if finished.is_given_up else finished
-
-    def store_capture(self, recording: Recording, capture: Path) -> None:
-        """Upload a capture from a local file, for a media engine that runs in the same process."""
-        self._objects.write(object_key(recording.parent.account, recording.id), capture)
 
     def purge_late_media(self, recording: Recording) -> None:
         """Delete media that arrived after the recording was deleted."""
@@ -293,18 +295,15 @@ class Media:
     def _convert(self, found: Recording, folder: Path) -> Recording:
         account = found.parent.account
         capture, encoded = folder / "capture.wav", folder / "encoded.mp3"
-        is_uploaded = found.captured_at is not None
-        if not self._objects.fetch(capture_key(found) if is_uploaded else object_key(account, found.id), capture):
+        if not self._objects.fetch(capture_key(found), capture):
             raise MediaMissing
         sound = self._codec.probe(capture)
-        is_trimmed = found.trim == "trim-silence" and not sound.is_silent
-        if is_trimmed:
+        if found.trim == "trim-silence" and not sound.is_silent:
             capture = self._codec.trim(capture, folder / "trimmed.wav")
             sound = self._codec.probe(capture)
         if sound.milliseconds < MIN_DURATION_MS or sound.is_silent:
             return _absent(found, TOO_SHORT if sound.milliseconds < MIN_DURATION_MS else ONLY_SILENCE)
-        if is_trimmed or is_uploaded:
-            self._objects.write(object_key(account, found.id), capture)
+        self._objects.write(object_key(account, found.id), capture)
         self._codec.encode(capture, encoded)
         self._objects.write(object_key(account, found.id, suffix="mp3"), encoded)
         return replace(
@@ -315,15 +314,19 @@ class Media:
             error=None,
         )
 
-    def _finish(self, finished: Recording, *, by_engine: bool, evidence: EvidenceHead | None = None) -> Recording:
+    def _store_end(
+        self, finished: Recording, *, by_engine: bool, evidence: EvidenceHead | None = None
+    ) -> Recording | None:
+        """Store the end of a recording; return the current recording, None if it was deleted."""
         now = self._clock()
         finished = replace(finished, updated=now // 1000)
         try:
-            found: Recording | None = self._store.finish_recording(
-                finished, new_id(now), by_engine=by_engine, evidence=evidence
-            )
+            return self._store.finish_recording(finished, new_id(now), by_engine=by_engine, evidence=evidence)
         except TransitionRejected as refused:
-            found = refused.found
+            return refused.found
+
+    def _finish(self, finished: Recording, *, by_engine: bool, evidence: EvidenceHead | None = None) -> Recording:
+        found = self._store_end(finished, by_engine=by_engine, evidence=evidence)
         if found is None:
             # The recording was deleted while its media were made: no object may remain.
             self._objects.delete(_all_keys(finished))
