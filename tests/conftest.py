@@ -7,7 +7,9 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 
@@ -63,7 +65,8 @@ ALSO_FAST = (
 
 THINNED = ("tests/contract/", "tests/faults/", "tests/functions/", "tests/standin/", "tests/webhook/")
 """Of a parametrised test below these folders, `make test` runs the first case in Twilio's dialect and the last one in
-SignalWire's; without a dialect, both the first and the last case.
+SignalWire's; without a dialect, both the first and the last case. A test whose only parameter is the dialect runs in
+one of the two, chosen by the test's name.
 
 Requests through a handler are slow; all cases of a parser belong to its unit test. The others have the marker `ci`.
 """
@@ -116,6 +119,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in cases:
             if item not in kept:
                 item.add_marker("ci")
+    for pair in pairwise(items):
+        if _differ_in_the_dialect_only(*pair):
+            pair[crc32(pair[0].nodeid.partition("[")[0].encode()) % 2].add_marker("ci")
 
 
 def _is_on_moto(item: pytest.Item) -> bool:
@@ -124,6 +130,16 @@ def _is_on_moto(item: pytest.Item) -> bool:
         isinstance(item, pytest.Function)
         and hasattr(item, "callspec")
         and item.callspec.params.get("database") == "moto"
+    )
+
+
+def _differ_in_the_dialect_only(first: pytest.Item, second: pytest.Item) -> bool:
+    """Return whether two items are the cases of one test below `THINNED` whose only parameter is the dialect."""
+    names = [item.nodeid.partition("[") for item in (first, second)]
+    return (
+        names[0][0] == names[1][0]
+        and first.nodeid.startswith(THINNED)
+        and {names[0][2], names[1][2]} == {"twilio]", "signalwire]"}
     )
 
 
