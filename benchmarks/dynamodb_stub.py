@@ -1,4 +1,6 @@
-"""A DynamoDB stub that sends fixed responses immediately, so that only the time of the client is measured.
+"""A stub of DynamoDB and SQS that sends fixed responses immediately, so that only the time of the client is measured.
+
+The account exists, its recording was paused in version 2, and its engine is alive and has confirmed that at once.
 
 Usage: dynamodb_stub.py PORT_FILE. Writes its port to the file and runs until SIGTERM.
 """
@@ -7,11 +9,13 @@ import hashlib
 import json
 import socketserver
 import sys
+import time
 from pathlib import Path
 
 ACCOUNT = "720796a08ee9435083bd2d07a3121f1e"
 CALL = "43bb71ee553f4074bb208e2747647cce"
 RECORDING = "19e436af56884307b03bbdb2b42b8142"
+ENGINE = "bench"
 
 _ITEM = {
     "PK": {"S": f"{ACCOUNT}#CALL#{CALL}"},
@@ -29,13 +33,27 @@ _ITEM = {
     "trim": {"S": "do-not-trim"},
     "updated": {"N": "1795250675"},
     "started": {"N": "1795250675"},
+    "engine": {"S": ENGINE},
 }
+_CONFIRMED = {**_ITEM, "confirmed": {"N": "2"}, "effective": {"N": "2"}}
 _CREDENTIALS = {
     "PK": {"S": f"ACCOUNT#{ACCOUNT}"},
     "tokens": {"L": [{"S": hashlib.sha256(b"00112233445566778899aabbccddeeff").hexdigest()}]},
     "keys": {"M": {}},
     "created": {"N": "1795250675"},
 }
+
+
+def respond(operation: str, body: bytes) -> dict[str, object]:
+    """Return the response to a request."""
+    if operation == "GetItem":
+        return {"Item": _CREDENTIALS if b"ACCOUNT#" in body else _CONFIRMED}
+    if operation == "Query":
+        presence = {"boot": {"S": "b" * 32}, "seen": {"N": str(int(time.time()))}, "capabilities": {"M": {}}}
+        return {"Items": [{"PK": {"S": "ENGINES"}, "SK": {"S": ENGINE}, **presence}], "Count": 1}
+    if operation == "SendMessage":
+        return {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}
+    return {"Attributes": _ITEM}
 
 
 class Connection(socketserver.StreamRequestHandler):
@@ -53,9 +71,7 @@ class Connection(socketserver.StreamRequestHandler):
                     length = int(value)
                 elif name.lower() == "x-amz-target":
                     operation = value.strip().rpartition(".")[2]
-            self.rfile.read(length)
-            response = {"Item": _CREDENTIALS} if operation == "GetItem" else {"Attributes": _ITEM}
-            body = json.dumps(response).encode()
+            body = json.dumps(respond(operation, self.rfile.read(length))).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body)
 

@@ -1,22 +1,31 @@
-"""Compare the stand-in's throughput with SAM's gateway alone, and count the DynamoDB requests of each operation."""
+"""Compare the stand-in's throughput with SAM's gateway alone, and count the requests to AWS of each operation."""
 
 import base64
 import contextlib
 import http.client
 import io
+import itertools
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.clock import system_clock
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.presence import PresenceTable
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, installed
+from tapedeck.domain.account import ConfirmUpdates
+from tapedeck.domain.engine import EngineCapabilities
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN, Settings
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import emulated_aws, isolate_aws_environment, using_memory_dynamodb
 from tapedeck_standin.aws.function_loader import load_handler
@@ -24,8 +33,12 @@ from tapedeck_standin.aws.template import Template
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.http.messages import ServerResponse
 from tapedeck_standin.http.server import Server
+from tests.reporter import ENGINE, EngineReporter
+from tests.sqs_endpoint import running_sqs
 
-REQUESTS: Final = 300
+REQUESTS: Final = {"moto": 40, "memory": 300}
+"""Updates per round, by store."""
+
 ROUNDS: Final = 5
 MIN_THROUGHPUT_RATIOS: Final = {"moto": 0.15, "memory": 0.8}
 """Minimum ratio of updates per second, stand-in to gateway alone, by store."""
@@ -53,6 +66,10 @@ BUDGETS: Final = {
     "get call": 1,
 }
 """DynamoDB requests per operation, with cached credentials and without conflicting writes."""
+
+CONFIRMED_AT_LOOK: Final = 2
+PAUSE_BUDGETS: Final = {"writes": 1, "reads": 4, "messages": 1}
+"""The most requests of a pause that waits for the media engine, whose confirmation is there at the second look."""
 
 
 class EmptyRunner(FunctionRunner):
@@ -129,6 +146,49 @@ def count_requests(service: ApiServices) -> dict[str, int]:
     return counts
 
 
+def count_requests_of_pause(service: ApiServices) -> dict[str, int]:
+    """Return the requests to AWS of a confirmed pause: to DynamoDB, and to SQS by the sender of urgent commands.
+
+    The engine reports through `service`, whose requests are not counted.
+    """
+    client, counts = make_client("dynamodb"), {"writes": 0, "reads": 0, "messages": 0}
+    versions: list[int] = []
+    looks = itertools.count(1)
+    recorded = Settings.read().recordings_table
+    call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
+    parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
+    recording = service.recordings.register_started(parent, source=Source.OUTBOUND_API, call=call.id)
+    engine = EngineReporter(service, STANDIN_ACCOUNT, system_clock)
+    engine.started(recording)
+    presences = PresenceTable(DynamoDBTable(make_client("dynamodb"), recorded, time.sleep))
+    presences.open_session(ENGINE, "b" * 32, None, system_clock() // 1000, EngineCapabilities(), None)
+
+    def count(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        counts["reads" if operation in {"GetItem", "Query", "BatchGetItem"} else "writes"] += 1
+        if operation == "GetItem" and versions and next(looks) == CONFIRMED_AT_LOOK:
+            engine.paused(recording, versions[0])
+
+    def receive(_action: str, body: dict[str, Any]) -> None:
+        counts["messages"] += 1
+        versions.append(json.loads(body["MessageBody"])["version"])
+
+    client.meta.events.register_first("before-send.dynamodb", count)
+    with running_sqs(receive) as sqs:
+        settings = replace(
+            Settings.read(),
+            confirm_updates=ConfirmUpdates.PAUSE,
+            engine_queue_prefix=sqs.prefix,
+            confirm_within_ms=10_000,
+        )
+        with installed(Environment(lambda: settings, make_client=lambda _service: client)):
+            path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
+            send("POST", path, "Status=in-progress")  # caches the credentials
+            counts.update(dict.fromkeys(counts, 0))
+            assert send("POST", path, "Status=paused")["status"] == "paused"
+    return counts
+
+
 @contextlib.contextmanager
 def running_server(handle: Callable[..., ServerResponse]) -> Iterator[int]:
     """Run a server on a free loopback port, and provide the port."""
@@ -140,21 +200,23 @@ def running_server(handle: Callable[..., ServerResponse]) -> Iterator[int]:
         server.stop()
 
 
-def updates_per_second(port: int, path: str) -> float:
+def updates_per_second(port: int, path: str, requests: int) -> float:
     """Measure the updates per second of one client with a persistent connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     started = time.perf_counter()
-    for number in range(REQUESTS):
+    for number in range(requests):
         status = "paused" if number % 2 else "in-progress"
         connection.request("POST", path, f"Status={status}", _HEADERS)
         response = connection.getresponse()
         response.read()
         assert response.status == 200
     connection.close()
-    return REQUESTS / (time.perf_counter() - started)
+    return requests / (time.perf_counter() - started)
 
 
-def compare_throughput(root: Path, template: Template, service: ApiServices) -> tuple[float, float, float]:
+def compare_throughput(
+    root: Path, template: Template, service: ApiServices, requests: int
+) -> tuple[float, float, float]:
     """Return the ratio of throughput, stand-in to gateway alone, and the updates per second of both, as medians."""
     call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
@@ -165,7 +227,8 @@ def compare_throughput(root: Path, template: Template, service: ApiServices) -> 
     gateway = Gateway(root / "template.yaml", EmptyRunner(), 0)
     with running_server(gateway.answer) as gateway_port, running_server(standin.answer) as standin_port:
         rounds = [
-            (updates_per_second(standin_port, path), updates_per_second(gateway_port, path)) for _ in range(ROUNDS)
+            tuple(updates_per_second(port, path, requests) for port in (standin_port, gateway_port))
+            for _ in range(ROUNDS)
         ]
     standin_rate, gateway_rate = (statistics.median(rates) for rates in zip(*rounds, strict=True))
     return statistics.median(one / other for one, other in rounds), standin_rate, gateway_rate
@@ -189,14 +252,19 @@ def main() -> int:
     with contextlib.redirect_stdout(log):
         with running_services(template, "moto") as service:
             counts = count_requests(service)
+            pause = count_requests_of_pause(service)
             lines = [line for line in log.getvalue().splitlines() if '"request"' in line]
-            throughput = {"moto": compare_throughput(root, template, service)}
+            throughput = {"moto": compare_throughput(root, template, service, REQUESTS["moto"])}
         with running_services(template, "memory") as service:
-            throughput["memory"] = compare_throughput(root, template, service)
+            throughput["memory"] = compare_throughput(root, template, service, REQUESTS["memory"])
     has_wrong_count = any(counts[name] != budget for name, budget in BUDGETS.items())
     for name, budget in BUDGETS.items():
         print(f"{'DynamoDB requests: ' + name:<58} {counts[name]:>9}   budget {budget:<9} "
               f"{'OVER' if counts[name] != budget else ''}")  # fmt: skip
+    for name, budget in PAUSE_BUDGETS.items():
+        verdict = "OVER" if pause[name] > budget else ""
+        print(f"{'requests of a confirmed pause: ' + name:<58} {pause[name]:>9}   budget <= {budget:<6} {verdict}")
+    has_wrong_count |= any(pause[name] > budget for name, budget in PAUSE_BUDGETS.items())
     max_bytes = max(len(line.encode()) for line in lines)
     print(f"{'log: bytes of the longest line (one per request)':<58} {max_bytes:>9}   budget <= {MAX_LOG_BYTES}")
     for store, (ratio, standin_rate, gateway_rate) in throughput.items():

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from types import MappingProxyType
@@ -168,6 +169,29 @@ def test_an_external_engine_confirms_pauses(aws: None, dialect: str) -> None:
             for _ in range(20):
                 assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
         assert len({version for kind, version in connector.received if kind == "recording.pause"}) == 20
+
+
+@pytest.mark.ci
+def test_requests_that_wait_block_no_others(aws: None) -> None:
+    """While twenty clients wait for a connector that is away, reads are answered; then all pauses are confirmed."""
+    del aws  # only has to be there
+    with serving("external", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
+        connector, account = Connector(standin), _new_account()
+        updates = [make_recording(standin, account, "twilio") for _ in range(20)]
+        # Only SignalWire's dialect shows that a recording is paused.
+        reader = HttpFunctionClient(DIALECTS["signalwire"], account.id, account.token, standin=standin)
+
+        def paused() -> int:
+            found = reader.get("Recordings").body["recordings"]
+            return sum(each["status"] == "paused" for each in found)
+
+        with ThreadPoolExecutor(20) as pool:
+            waiting = [pool.submit(update, "paused") for update in updates]
+            while paused() < 20:
+                assert not any(each.done() for each in waiting)
+            assert not any(each.done() for each in waiting)
+            with connector.running():
+                assert [each.result().status for each in waiting] == [200] * 20
 
 
 def test_a_pause_while_the_connector_is_away(aws: None, dialect: str) -> None:
