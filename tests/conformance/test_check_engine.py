@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
 
+from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS, Workbench
 from tests.client import ROOT
@@ -38,7 +40,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 QUICK_VARIANTS: Final = ("begins-late", "overtaken-pause-is-confirmed")
 CHECKED: Final = scaled(deep=(*VARIANTS,), ci=(*VARIANTS,), fast=QUICK_VARIANTS)
 EXAMPLE_CHECKS: Final = scaled(
-    deep="", ci="", fast=",".join((*COMMON, "session-opens", "deleted-when-begun", "ends-late"))
+    deep="", ci="", fast=",".join((*COMMON, "session-opens", "deleted-when-begun", "upload"))
 )
 
 
@@ -60,7 +62,7 @@ def results(aws: None) -> Mapping[str, Mapping[str, str]]:  # noqa: ARG001 - the
     """
     wanted = [f"example={EXAMPLE_CHECKS}", *(f"{name}={checks_of(name)}" for name in CHECKED)]
     if SIZE == "fast":
-        with serving("external") as standin:
+        with serving("external", {"CONFIRM_UPDATES": "none"}) as standin:  # as check-engine does
             bench = Workbench(f"http://127.0.0.1:{standin.port}", 0, standin.account, standin.token)
             return check_variants(bench, wanted)
     done = subprocess.run(
@@ -171,3 +173,18 @@ def test_a_connector_may_be_started_by_hand() -> None:
     assert lines[0] == "Start your connector with these two variables."
     assert [line.split()[:2] for line in lines[1:3]] == [["skipped", "restart"], ["ok", "recording-starts"]]
     assert (lines[3], program.returncode) == ("1 ok, 0 failed, 1 skipped", 0)
+
+
+@pytest.mark.ci
+def test_calls_may_come_from_the_engine(tmp_path: Path) -> None:
+    """With `--call-command` each check uses a call that the connector reports; it knows no others."""
+    calls = tmp_path / "calls"
+    only = ("--only", "recording-starts", "--only", "overtaken-command", "--only", "unknown-command")
+    connector = [sys.executable, str(PROGRAM), "with-calls"]
+    done = subprocess.run(
+        command("--call-command", f"echo call >> {calls}", *only, "--", *connector),
+        env={**environment(), "CALLS": str(calls), "ACCOUNT": STANDIN_ACCOUNT}, text=True, stdout=subprocess.PIPE,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "3 ok, 0 failed, 0 skipped"
+    assert calls.read_text() == "call\ncall\ncall\n"

@@ -5,6 +5,7 @@ Each variant replaces a part of `examples/connector/connector.py`; `VARIANTS` li
 
 import importlib.util
 import itertools
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -203,6 +204,35 @@ def _with_evidence(*, changes_entries: bool) -> Callable[[ModuleType], None]:
     return change
 
 
+def _with_calls_of_its_own(example: ModuleType) -> None:
+    """The engine has calls: one for each line of the file `CALLS`; recordings of other calls are refused."""
+    calls: list[str] = []
+    run_once, take = example.Connector.run_once, example.Connector._take
+
+    def run_and_answer(self: Any) -> None:
+        run_once(self)
+        file = Path(os.environ["CALLS"])
+        for _ in file.read_text().splitlines()[len(calls) :] if file.exists() else ():
+            calls.append(example.new_id())
+            self._report({
+                "type": "call.answered", "account": os.environ["ACCOUNT"], "call": calls[-1], "direction": "inbound",
+                "to": "+12025550123", "from": "+12025550199",
+            })  # fmt: skip
+
+    def take_of_own_calls(self: Any, body: str) -> None:
+        command = example.read_command(body)
+        if command is not None and command["type"] == "call.hang_up":
+            ended = {name: command[name] for name in ("account", "call", "version")}
+            self._report({"type": "call.ended", "status": command["wanted"]["status"], **ended})
+        elif command is not None and "recording" in command and command["parent"]["id"] not in calls:
+            self._refuse(command, "gone", is_final=True)
+        else:
+            take(self, body)
+
+    example.Connector.run_once = run_and_answer
+    example.Connector._take = take_of_own_calls
+
+
 VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
     "begins-late": (_text("now_ms() > command.get(", "0 > command.get("), {"begins-nothing-late"}),
     "numbers-fall": (_numbers_fall, {"seq-rises"}),
@@ -311,7 +341,9 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
 def main(name: str) -> None:
     """Run a variant until it is ended."""
     example = load_example()
-    if name in VARIANTS:
+    if name == "with-calls":
+        _with_calls_of_its_own(example)
+    elif name in VARIANTS:
         VARIANTS[name][0](example)
     example.main()
 

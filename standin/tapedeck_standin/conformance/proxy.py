@@ -54,6 +54,8 @@ class Proxy:
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request of the connector."""
         route = _route_of(request.path)
+        if request.file is not None:  # an upload; those of the checks are small
+            request = replace(request, body=request.file.read_bytes(), file=None)
         answer = self._intercept(route, len(self._interceptors), request)
         if route == "queue":
             self._note_queue(request, answer)

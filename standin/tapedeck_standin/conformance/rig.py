@@ -92,7 +92,7 @@ class Rig:
     # Calls, recordings and commands
 
     def make_call(self) -> str:
-        """Return the id of a new call of the engine."""
+        """Return the id of a new call of the engine (C-245)."""
         if not self.call_command:
             return self.client.create_call()
         before = self.journal.last_number
