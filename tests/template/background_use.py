@@ -106,7 +106,7 @@ class Scenario:
             "at": self.clock(), **fields,
         }  # fmt: skip
         envelope = {
-            "protocol": 2, "boot": "b" * 32, "sent_at": self.clock(), "events": [self._as_protocol_2(event)],
+            "protocol": 2, "boot": "b" * 32, "sent_at": self.clock(), "events": [event],
         }  # fmt: skip
         (result,) = self.post("events", envelope)["results"]
         return bool(result["outcome"] != "later")
@@ -119,16 +119,6 @@ class Scenario:
         answer = self.recorder.load_handler(ROOT, find_route("POST", path)[0].operation)(event, None)
         found: dict[str, Any] = json.loads(answer["body"])
         return found
-
-    def _as_protocol_2(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return an event with the fields of protocol 2."""
-        match event["type"]:
-            case "recording.absent":
-                event.pop("error", None)
-                return {**event, "reason": "only_silence"}
-            case "conference.announced":
-                return {**event, "command": "announcement"}
-        return event
 
     def publish(self) -> bool:
         """Publish all changes since the last call; return whether no record failed."""
@@ -153,9 +143,8 @@ class Scenario:
             for command in commands:
                 if command["type"] in _CONFIRMATIONS:
                     names = ("parent", "recording", "conference", "call", "version")
-                    self.report(
-                        _CONFIRMATIONS[command["type"]], **{name: command[name] for name in names if name in command}
-                    )
+                    subject = {name: command[name] for name in names if name in command}
+                    self.report(_CONFIRMATIONS[command["type"]], **subject, command=command["id"])
 
     def discard_commands(self) -> None:
         """Publish all changes and discard the commands."""
@@ -218,6 +207,7 @@ class Scenario:
 
 _AUDIBLE: Final = Part(2000, is_sound=True)
 _SILENCE: Final = Part(2000, is_sound=False)
+_SILENT: Final = {"reason": "only_silence"}
 
 
 def use_background(scenario: Scenario) -> None:
@@ -230,6 +220,24 @@ def use_background(scenario: Scenario) -> None:
     _use_callbacks(scenario)
     _use_reconciler(scenario)
     _use_engine_sessions(scenario)
+    _report_what_is_unknown(scenario)
+
+
+def _report_what_is_unknown(scenario: Scenario) -> None:
+    """Report events about resources that do not exist, and that the engine is alive."""
+    call = {"call": scenario.make_id()}
+    participant = {"conference": scenario.make_id(), **call}
+    for kind, fields in (
+        ("call.digits_sent", {**call, "version": 1}),
+        ("call.flow", {**call, "verb": "Say"}),
+        ("command.refused", {**call, "version": 1, "command": "a", "code": "busy", "final": False}),
+        ("conference.announcement_failed", {"conference": participant["conference"], "version": 1, "command": "a"}),
+        ("engine.alive", {}),
+        ("participant.announced", {**participant, "version": 1, "command": "a"}),
+        ("participant.announcement_failed", {**participant, "version": 1, "command": "a"}),
+        ("participant.speaking", {**participant, "speaking": True}),
+    ):
+        scenario.report(kind, **fields)
 
 
 def _sid(scenario: Scenario, kind: ResourceType, identifier: str) -> str:
@@ -331,7 +339,7 @@ def _use_conferences(scenario: Scenario) -> None:
     scenario.publish()
     assert not scenario.report("participant.left", conference=scenario.make_id(), call=second)
     assert not scenario.report("participant.joined", conference=scenario.make_id(), call=second)
-    assert not scenario.report("conference.announced", conference=scenario.make_id(), version=1)
+    assert not scenario.report("conference.announced", conference=scenario.make_id(), version=1, command="a")
 
     _end_with_completed_recording(scenario)
     scenario.publish()
@@ -416,7 +424,7 @@ def _use_recordings(scenario: Scenario) -> None:
         running = _recording(scenario, call)
         scenario.confirm_commands()
         _move(scenario, running, "stopped")
-        captured = scenario.capture(running.id, *parts) if parts else {}
+        captured = scenario.capture(running.id, *parts) if parts else _SILENT
         scenario.report(kind, **_ref(running), **captured)
         scenario.publish()
         scenario.report(kind, **_ref(running), **captured)
@@ -480,7 +488,7 @@ def _use_uploads(scenario: Scenario) -> None:
         _open(scenario, recording, identifier)
     _move(scenario, recording, "stopped")
     _open(scenario, recording, recording.id)
-    scenario.report("recording.absent", **_ref(recording))
+    scenario.report("recording.absent", **_ref(recording), **_SILENT)
     scenario.mine.delete("Recordings", _sid(scenario, ResourceType.RECORDING, recording.id))
     _open(scenario, recording, recording.id)
     scenario.post("uploads", {})
@@ -511,7 +519,7 @@ def _use_callbacks(scenario: Scenario) -> None:
         scenario.receiver.outcomes = list(failure)
         scenario.deliver()
         _move(scenario, running, "stopped")
-        scenario.report("recording.absent", **_ref(running))
+        scenario.report("recording.absent", **_ref(running), **_SILENT)
         scenario.publish()
     scenario.receiver.outcomes = []
     account, sid = (
