@@ -30,7 +30,7 @@ DEFAULT_ROUNDS: Final = 13
 MAX_LAYER_MEGABYTES: Final = 5
 
 MARGIN: Final = 1.15
-"""A ratio of CPU times fails the command from this multiple of its budget on: other programs on the machine change it."""
+"""A ratio of CPU times fails the command only beyond this multiple of its budget: other programs change it."""
 
 BARE: Final = "bare botocore"
 BARE_PAUSE: Final = "bare botocore, pause"
