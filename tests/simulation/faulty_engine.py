@@ -21,8 +21,11 @@ from tests.simulation.ports import ENGINE, ObservableEngine
 from tests.simulation.world import World
 
 DAY_MS: Final = 86_400_000
-SKEWS: Final = (0, 40 * DAY_MS, -40 * DAY_MS, 3_600_000, None)
+SKEWS: Final = (0, 40 * DAY_MS, -40 * DAY_MS, None)
 """How many milliseconds the engine's clock is ahead; None: it states the times of events in seconds."""
+
+JUMPS: Final = ((0,), (0, 3_600_000, -3_600_000))
+"""How many milliseconds the time of an event is ahead of the engine's clock; one of these for each event."""
 
 POISON_PROBABILITY: Final = 0.4
 """Probability that a batch has an event that can never be taken."""
@@ -106,7 +109,7 @@ class FaultyConnector:
     def __init__(self, world: World) -> None:
         self._world, self._random = world, world.random_source
         self.account = world.account
-        self.skew = self._random.choice(SKEWS)
+        self.skew, self.jumps = self._random.choice(SKEWS), self._random.choice(JUMPS)
         self.subjects: set[str] = set()
         """Calls and conferences that the engine has."""
         self.wrong: list[str] = []
@@ -133,7 +136,8 @@ class FaultyConnector:
             event = dict(message.body)
             if self.engine.is_dead:
                 continue
-            event["at"] = event["at"] // 1000 if self.skew is None else event["at"] + self.skew
+            at = event["at"] + self._random.choice(self.jumps)
+            event["at"] = at // 1000 if self.skew is None else at + self.skew
             self._waiting.append({**event, "group": message.group})
             subject = event.get("call") or event.get("conference", "")
             if event["type"] in {"call.ringing", "call.answered", "conference.started"}:

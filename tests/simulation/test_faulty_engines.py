@@ -28,6 +28,9 @@ SEEDS_PER_CONTROL: Final = 30
 AWAY_SECONDS: Final = (0, 20, 300, 1_200, 4_000)
 """How long an engine stays away that has died; some of them are less than 45 s, more than 15 minutes or an hour."""
 
+GONE_SECONDS: Final = 1_200
+"""After this time nothing of a dead engine is live."""
+
 MINUTES: Final = 35
 """After so many minutes without requests or faults, table and engine must agree."""
 
@@ -36,6 +39,11 @@ WEIGHTS: Final = {
     "record_conference": 3, "start_conference": 2, "enter": 3, "dial": 2, "reconcile": 3, "wait": 6,
 }  # fmt: skip
 """How often each action is chosen; the others have 1."""
+
+DRAIN_PROBABILITY: Final = 0.5
+"""Probability that all that is on its way arrives before the next step."""
+
+OWN_CHANGES: Final = ("recording.paused", "recording.resumed")
 
 MODES: Final = {
     "in-progress": {CaptureMode.AUDIO},
@@ -54,6 +62,15 @@ class FaultyWorkload(Workload):
     def wait(self) -> None:
         """Advance the clock by a short time."""
         self.world.clock.sleep(self.world.random_source.choice((1, 5, 20, 40, 90)))
+
+    def change_by_engine(self) -> None:
+        """The media engine pauses or resumes one of its captures on its own."""
+        random_source, captures = self.world.random_source, sorted(self._engine.modes())
+        if captures:
+            recording, kind = random_source.choice(captures), random_source.choice(OWN_CHANGES)
+            parent = self._engine.parent_of(recording)
+            self._engine.act(recording, kind)
+            self.world.report_event(kind, parent["id"], parent=parent, recording=recording)
 
     def _report_started(self, parent: dict[str, str], group: str, source: str) -> None:
         del group
@@ -83,9 +100,14 @@ class FaultyRun:
             self.world.clock.sleep(1)
             self.connector.start(keeps_all=True)
         else:
+            world = self.world
             self.connector.die()
             self._step(self.random_source.randint(0, 5))
-            self._pass_seconds(self.random_source.choice(AWAY_SECONDS))
+            away = self.random_source.choice(AWAY_SECONDS)
+            self._pass_seconds(away)
+            if away >= GONE_SECONDS:
+                live = [*world.history.live("CALL"), *world.history.live("CONF")]
+                self.connector.wrong += [f"{each} has outlived its engine" for each in live]
             self.world.clock.sleep(1)
             self.connector.start()
         self._step(self.random_source.randint(5, 25))
@@ -120,6 +142,8 @@ class FaultyRun:
         for _ in range(steps):
             self.connector.note_alive()
             self.workload.step()
+            if self.random_source.random() < DRAIN_PROBABILITY:
+                self.world.drain()
             self.connector.note_alive()
 
     def _pass_seconds(self, seconds: int) -> None:
