@@ -10,8 +10,8 @@ from tests.simulation.workload import Workload
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-SEEDS: Final = scaled(deep=20_000, ci=1_500, fast=20)
-AT_ONCE: Final = scaled(deep=500, ci=150, fast=20)
+SEEDS: Final = scaled(deep=20_000, ci=800, fast=20)
+AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
 """Seeds per test."""
 
 REGRESSION_SEEDS: Final = (22, 24, 92, 291, 346, 350, 775, 3436, 14013, 14231, 16983)
