@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from scripts.sam_local import main
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SECONDS_TO_START: Final = 300
 SECONDS_TO_STOP: Final = 60
@@ -141,8 +143,8 @@ def sam_local() -> Iterator[SamLocal]:
 
 @pytest.fixture
 def seeded(sam_local: SamLocal) -> SamLocal:
-    """Reset the data."""
-    sam_local.reset()
+    """Reset the data as `make sam-local-seed` does, which `typed_reading` types: without starting make and Python."""
+    assert main(["seed"]) == 0
     return sam_local
 
 
