@@ -75,6 +75,7 @@ running: Final = Recording(
     REC, parent, S.IN_PROGRESS, Source.START_CALL_RECORDING, 1, confirmed_version=1, engine="one", last_event_seq=5
 )
 unstarted: Final = replace(running, engine=None, confirmed_version=0, last_event_seq=0)
+unstarted_pause: Final = replace(unstarted, status=S.PAUSED, version=2)
 pausing: Final = replace(running, status=S.PAUSED, version=2)
 paused: Final = replace(pausing, confirmed_version=2)
 overtaken: Final = replace(running, version=3)
@@ -273,6 +274,9 @@ CAPTURES: Final[list[Row]] = [
     (at(unstarted, parent=call), starts, {}, Apply(StateChange.START_RECORDING, 1)),
     (at(unstarted, parent=call), starts, {"version": 2}, LATER),
     (at(replace(pausing, engine=None, confirmed_version=2)), starts, {"seq": 1}, Apply(StateChange.START_RECORDING)),
+    (at(unstarted_pause), starts_paused, {"version": 2}, Apply(StateChange.START_RECORDING, 2)),
+    (at(unstarted_pause), starts, {"version": 2}, Apply(StateChange.START_RECORDING, 1)),
+    (at(unstarted_pause), starts, {"version": 1}, Apply(StateChange.START_RECORDING, 1)),
     (at(running), starts, {}, REPEATED),
     (at(pausing), starts_paused, {"version": 2}, Confirm(2)),
     (at(pausing), starts, {"version": 2}, REPEATED),

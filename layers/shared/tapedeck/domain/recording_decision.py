@@ -50,7 +50,10 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
         return stale("the recording is finished")
     is_unconfirmed = version > recording.confirmed_version
     if recording.engine is None:
-        return Apply(StateChange.START_RECORDING, version if is_unconfirmed else None)
+        # A capture that runs is no answer to a pause: only the start is confirmed, and the pause is sent again.
+        is_unpaused = recording.status is RecordingStatus.PAUSED and version == recording.version > 1
+        confirms = version - 1 if is_unpaused and not report.is_paused else version
+        return Apply(StateChange.START_RECORDING, confirms if confirms > recording.confirmed_version else None)
     target = RecordingStatus.PAUSED if report.is_paused else RecordingStatus.IN_PROGRESS
     if is_unconfirmed and version == recording.version and recording.status is target:
         return Confirm(version)
