@@ -207,6 +207,31 @@ def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccoun
     assert service.conferences.get(account.id, conference.id) == replace(conference, engine=engine, boot=boot)
 
 
+def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """A paused recording that the engine captures gets a new version, unless its pause is not confirmed yet."""
+    service = api_bootstrap.get_api_services()
+    call = service.calls.register(account.id, to="", from_="", direction="inbound")
+    parent = Parent(account.id, ParentKind.CALL, call.id)
+    recording = service.recordings.register_started(parent, source=Source.RECORD_VERB, call=call.id)
+    listed = LiveResource("recording", account.id, recording.id, parent)
+    capturing = replace(listed, is_capturing=True)
+
+    def version_after(resource: LiveResource) -> int:
+        assert live.set_boot(engine, resource, fresh()) is True
+        return service.recordings.get(parent, recording.id).version
+
+    assert version_after(capturing) == 1
+    paused = service.recordings.update(parent, recording.id, RecordingStatus.PAUSED)
+    assert version_after(capturing) == 2
+    found = service.recordings.get(parent, recording.id)
+    api_bootstrap.get_api_services().recordings._store.change_recording(
+        found, replace(found, confirmed_version=paused.version, effective_version=paused.version), fresh()
+    )
+    assert version_after(listed) == 2
+    assert version_after(capturing) == 3
+    assert version_after(capturing) == 3
+
+
 def test_participants_with_commands_are_found(live: LiveIndex, account: TestAccount) -> None:
     """Only participants with an unconfirmed command are listed, with what the command needs."""
     service = api_bootstrap.get_api_services()

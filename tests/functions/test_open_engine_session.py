@@ -141,6 +141,32 @@ def test_an_engine_gets_its_unconfirmed_commands(world: World, engine: EngineCli
     assert world.commands.drain() == []
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "status", "commands"),
+    [
+        (2, "in-progress", [("recording.pause", 3)]),
+        (1, "in-progress", [("recording.pause", 2)]),
+        (2, "paused", []),
+        (2, None, []),
+    ],
+)
+def test_a_pause_that_an_engine_has_lost_is_requested_again(
+    world: World, engine: EngineClient, confirmed: int, status: str | None, commands: list[tuple[str, int]]
+) -> None:
+    """An engine that captures what was paused is sent a new pause; the old confirmation does not count for it."""
+    call = world.stage.call()
+    recording = world.stage.recording(call, "paused", confirmed_version=confirmed, effective_version=confirmed)
+    listed = {"kind": "recording", "id": recording.id, "account": call.account, "version": 1, "status": status}
+    live = [
+        {"kind": "call", "id": call.id, "account": call.account},
+        {**listed, "parent": {"type": "call", "id": call.id}},
+    ]
+    assert opening(engine, live=live)[0] == 200
+    assert [(sent.body["type"], sent.body["version"]) for sent in world.commands.drain()] == commands
+    found = world.services.recordings.get(recording.parent, recording.id)
+    assert (found.status, found.is_pending, found.effective_version) == ("paused", bool(commands), confirmed)
+
+
 def test_a_failure_is_answered_503_and_can_be_repeated(engine: EngineClient, lender: Lender) -> None:
     """Without credentials there is no session for the engine: it repeats the request."""
     lender.is_failing = True

@@ -9,6 +9,7 @@ from tapedeck.domain.engine import (
     EngineCapabilities,
     MediaEngine,
 )
+from tapedeck.domain.recording import RecordingStatus
 from tapedeck.operations.engine_sessions import EngineSessions, SessionOpening
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.engines import CredentialsLender, LiveResource
@@ -82,4 +83,5 @@ def _read_live(listed: session.LiveResource) -> LiveResource:
     parent = None
     if listed.kind == "recording" and listed.parent is not None:
         parent = read_parent(listed.account, listed.parent)
-    return LiveResource(listed.kind, listed.account, listed.id, parent)
+    is_capturing = parent is not None and listed.status == RecordingStatus.IN_PROGRESS
+    return LiveResource(listed.kind, listed.account, listed.id, parent, is_capturing=is_capturing)

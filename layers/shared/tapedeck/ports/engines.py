@@ -132,13 +132,15 @@ class PresenceStore(Protocol):
 class LiveResource:
     """Which call, conference or recording of an engine is not final; of a recording, `parent` is what is recorded.
 
-    `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each.
+    `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each. `is_capturing`: the engine
+    states that the recording is in progress.
     """
 
     kind: str
     account: str
     id: str
     parent: Parent | None = None
+    is_capturing: bool = False
 
 
 class LiveStore(Protocol):
@@ -168,6 +170,8 @@ class LiveStore(Protocol):
 
     def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
         """Store that an engine listed a resource in a session; a resource without an engine becomes this engine's.
+
+        A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234).
 
         Returns True if it was stored; False if the resource is final; None if it does not exist or is another engine's.
         """

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb.attributes import EXPIRES_AT
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, EXPIRES_AT
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, NEXT_VERSION, Attr, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import (
     NO_ENGINE,
@@ -25,7 +25,7 @@ from tapedeck.domain.engine_command import is_pending
 from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED
+from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED, RecordingStatus
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.engines import LiveResource
 
@@ -174,7 +174,7 @@ class LiveIndex(ConditionalTable):
         ]
 
     def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
-        """1 request."""
+        """1 request; 2 if a pause is requested again."""
         is_available = Attr("engine").not_exists() | Attr("engine").eq(engine)
         write = update(
             _key(resource),
@@ -182,10 +182,14 @@ class LiveIndex(ConditionalTable):
             when=Attr("status").is_in(_LIVE_STATUSES[resource.kind]) & is_available,
         )
         try:
-            self._database.update(write)
+            stored = self._database.update(write)
         except ConditionFailed as failed:
             item = failed.items[0]
             return False if item and item["status"] not in _LIVE_STATUSES[resource.kind] else None
+        is_paused = stored["status"] == RecordingStatus.PAUSED and stored["version"] == stored.get(CONFIRMED_VERSION)
+        if resource.is_capturing and is_paused:
+            is_unchanged = Attr("version").eq(stored["version"])
+            self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
         return True
 
 
