@@ -91,6 +91,7 @@ class Connector:
         self._url, self._token, self._engine = url, token, engine
         self._boot, self._seq = new_id(), 0
         self._recordings: dict[str, dict[str, Any]] = {}  # the event that states the present state of each recording
+        self._ended: set[str] = set()  # recordings that were running before a restart, and are over
         self._outbox: list[Pending] = []
         self._uploads: list[dict[str, Any]] = []  # the subjects of recordings that have stopped
         self._renew_at = self._alive_at = 0.0
@@ -115,6 +116,7 @@ class Connector:
             aws_access_key_id=commands["access_key"], aws_secret_access_key=commands["secret_key"],
             aws_session_token=commands["session_token"] or None,
         )  # fmt: skip
+        self._ended.update(answer["ended"])
         for name in answer["ended"]:
             state = self._recordings.get(name)
             if state is not None and state["type"] != "recording.stopped":
@@ -167,7 +169,10 @@ class Connector:
             self._refuse(command, "expired", is_final=False)
             return
         if state is None or (command["version"] > state["version"] and state["type"] != "recording.stopped"):
-            if wanted["status"] == "stopped":
+            if state is None and command["recording"] in self._ended:
+                stopped = {"type": "recording.stopped", "at": now_ms()}
+                self._recordings[command["recording"]] = {**subject, "version": command["version"], **stopped}
+            elif wanted["status"] == "stopped":
                 self._stop(subject, command["version"])
             else:
                 self._engine.apply(command["recording"], wanted)

@@ -343,9 +343,12 @@ class ConfirmingWorld(World):
             self.counted["connector crashes"] += 1
             schedule.after(at, lambda: actor.crash(away))
         elif drawn < 0.35 and not self._only_commands:
+            self.counted["disk losses"] += 1
+            schedule.after(at, lambda: actor.crash(max(away, 2_000), loses_disk=True))
+        elif drawn < 0.45 and not self._only_commands:
             self.counted["host losses"] += 1
             schedule.after(at, lambda: actor.crash(away, loses_host=True))
-        elif drawn < 0.45 and not self._only_commands:
+        elif drawn < 0.55 and not self._only_commands:
             self.counted["hang-ups"] += 1
             schedule.after(at, lambda: actor.hang_up(self.call))
 

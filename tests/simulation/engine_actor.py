@@ -75,6 +75,8 @@ class Disk:
 
     captures: dict[str, Capture] = field(default_factory=dict)
     outbox: list[dict[str, Any]] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    """Recordings that are over, also those that only a session's answer has named."""
     seq: int = 0
 
 
@@ -117,8 +119,8 @@ class EngineActor:
         self._received = 0
         self._on_the_way: set[str] = set()
         """Subjects with an event on its way."""
-        self._ignores_before = 0
-        """Copies of commands from before this time begin nothing, because the disk was lost."""
+        self._begins_from = 0
+        """Older copies of commands begin nothing: the disk is lost that held the versions that were carried out."""
 
     @property
     def now(self) -> int:
@@ -164,8 +166,7 @@ class EngineActor:
         if loses_disk:
             for recording in self._disk.captures:
                 self.log.cease(recording, self._schedule.clock())
-            self._disk = Disk()
-            self._ignores_before = self._schedule.clock()
+            self._disk, self._begins_from = Disk(), self._schedule.clock()
         self.start()
 
     def _open_session(self) -> None:
@@ -191,6 +192,7 @@ class EngineActor:
 
     def _end(self, name: str) -> None:
         """Stop what is over: a recording, or a call with its recordings."""
+        self._disk.ended.add(name)
         self.calls.pop(name, None)
         self.conferences.pop(name, None)
         for capture in self._disk.captures.values():
@@ -257,8 +259,8 @@ class EngineActor:
             self._refuse(capture, command, "gone", is_final=True)
             return
         tapedeck_now = self._schedule.clock()
-        begins = wanted["status"] != "stopped"
-        if begins and (tapedeck_now > command["not_after"] or command["issued_at"] < self._ignores_before):
+        begins = wanted["status"] != "stopped" and capture.recording not in self._disk.ended
+        if begins and (tapedeck_now > command["not_after"] or command["issued_at"] < self._begins_from):
             self._refuse(capture, command, "expired", is_final=False)
             return
         self._disk.captures[capture.recording] = capture

@@ -10,7 +10,7 @@ from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
+from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, SessionOpening, SessionSuperseded
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 ENGINE: Final = MediaEngine("ast1")
 NOTHING: Final = EngineCapabilities()
+DIAL: Final = Source.DIAL_VERB
 
 
 @pytest.fixture
@@ -155,6 +156,23 @@ def test_what_is_not_listed_ends_when_the_old_session_was_last_seen(world: World
     stopped = world.recordings.get(parent, recording.id)
     assert (stopped.status, stopped.ended, stopped.is_pending) == (RecordingStatus.STOPPED, seen, False)
     assert sorted(world.lost) == sorted(("ast1", each) for each in (talking, ringing, conference, recording.id))
+
+
+def test_a_session_names_the_recordings_that_it_has_ended(world: World) -> None:
+    """Recordings that were not listed have ended, also if they had stopped before; the call goes on."""
+    call = begin(world)
+    parent = Parent(world.account, ParentKind.CALL, call)
+    running, stopped = (world.recordings.register_started(parent, source=DIAL, call=call) for _ in range(2))
+    world.recordings.update(parent, stopped.id, RecordingStatus.STOPPED)
+    listed = [LiveResource("recording", world.account, each.id, parent) for each in (running, stopped)]
+    opened(world, boot(world), [call_resource(world, call), *listed])
+    second = boot(world)
+    assert opened(world, second, [call_resource(world, call)], more=True).ended == []
+    answer = opened(world, second, [call_resource(world, call)])
+    assert (sorted(answer.ended), answer.counted["resources_lost"]) == (sorted([running.id, stopped.id]), 1)
+    again = opened(world, second, [call_resource(world, call)])
+    assert (sorted(again.ended), again.counted["resources_lost"]) == (sorted([running.id, stopped.id]), 0)
+    assert opened(world, second, [call_resource(world, call), listed[1]]).ended == [running.id]
 
 
 def test_what_changed_since_the_session_was_opened_goes_on(world: World) -> None:

@@ -113,7 +113,13 @@ class OpenSessionAnswer(EngineMessage):
     dead_after: Annotated[Count, Field(description="Seconds without `engine.alive` after which the engine is lost")]
     commands: Annotated[CommandSource, Field(description="Where commands come from")]
     unknown: Annotated[tuple[Id, ...], Field(description="Listed resources that Tapedeck does not know")] = ()
-    ended: Annotated[tuple[Id, ...], Field(description="Listed resources that have ended: stop and finish them")] = ()
+    ended: Annotated[
+        tuple[Id, ...],
+        Field(
+            description="Listed resources that have ended: stop and finish them. Also recordings that ended because "
+            "this session did not list them: begin nothing for them"
+        ),
+    ] = ()
 
 
 SESSION: Final[TypeAdapter[Any]] = TypeAdapter(OpenSessionRequest)

@@ -62,8 +62,9 @@ class SessionOpening:
 class OpenedSession:
     """An open session; `unknown` and `ended` are ids that the engine listed.
 
-    The engine's sequence numbers must continue above `seq_seen` if it has lost its counter. `counted`:
-    `resources_lost` were ended, `commands_sent` were sent again.
+    `ended` also has the recordings that are over because the engine did not list them (C-241). The engine's
+    sequence numbers must continue above `seq_seen` if it has lost its counter. `counted`: `resources_lost` were ended,
+    `commands_sent` were sent again.
     """
 
     seq_seen: int
@@ -126,7 +127,9 @@ class EngineSessions:
         if not opening.has_more:
             at = self._converted(presence.previous_seen_at or presence.opened_at)
             opened_at = self._converted(presence.opened_at)
-            counted = self._end_all(presence, at, lambda found: _is_over(found, presence.boot, opened_at))
+            over = self._find_live(presence, lambda found: _is_over(found, presence.boot, opened_at))
+            counted = self._end_all(presence, at, over)
+            ended += [resource.id for _, resource in over if isinstance(resource, Recording)]
             if presence.synced_boot != opening.boot:
                 counted["commands_sent"] = self._send_pending(self._pending_of(engine.name))
             if not self._presences.set_synced(engine.name, opening.boot, self._now):
@@ -161,7 +164,8 @@ class EngineSessions:
             `resources_lost`: how many calls, conferences and captures this ended;
             `engines_gone` is 1 the first time for this session.
         """
-        counted = self._end_all(presence, self._converted(presence.last_known_at), lambda _: True)
+        found = self._find_live(presence, lambda _: True)
+        counted = self._end_all(presence, self._converted(presence.last_known_at), found)
         counted["engines_gone"] = int(self._presences.set_gone(presence))
         return counted
 
@@ -191,15 +195,18 @@ class EngineSessions:
                 return presence, presence.seq if is_new else presence.seq + SEQUENCE_RESERVE
         raise StoreBusy
 
-    def _end_all(self, presence: EnginePresence, at: int, is_over: Callable[[LiveKind], bool]) -> Counter[str]:
-        """End what an engine had and is over, at the second `at`; every resource is tried before an error is raised."""
-        counted: Counter[str] = Counter()
-        failure: StoreFailure | None = None
-        found = [
+    def _find_live(self, presence: EnginePresence, is_over: Callable[[LiveKind], bool]) -> list[tuple[str, LiveKind]]:
+        """Return what an engine had and is over, with its account; also captures that have stopped."""
+        return [
             (pending.account, pending.resource)
             for pending in self._live.list_live(presence.engine)
             if isinstance(pending.resource, _ENDING_ORDER) and is_over(pending.resource)
         ]
+
+    def _end_all(self, presence: EnginePresence, at: int, found: Sequence[tuple[str, LiveKind]]) -> Counter[str]:
+        """End what an engine had and is over, at the second `at`; every resource is tried before an error is raised."""
+        counted: Counter[str] = Counter()
+        failure: StoreFailure | None = None
         for account, resource in sorted(found, key=lambda each: _ENDING_ORDER.index(type(each[1]))):
             report = _end_of(resource)
             if report is None:
