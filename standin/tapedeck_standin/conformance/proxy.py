@@ -50,6 +50,8 @@ class Proxy:
         self._is_stopped = False
         self._withdrawn: set[str] = set()
         """Ids of messages that the connector gets no more."""
+        self._generation = 0
+        """Is raised to end the long polls that have begun."""
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request of the connector."""
@@ -67,6 +69,11 @@ class Proxy:
     def stop(self) -> None:
         """End the long polls."""
         self._is_stopped = True
+
+    def end_polls(self) -> None:
+        """Let the long polls that have begun find nothing: they are those of a connector that has ended."""
+        with self._queue:
+            self._generation += 1
 
     @contextmanager
     def intercepting(self, route: str, interceptor: Interceptor) -> Iterator[None]:
@@ -126,12 +133,15 @@ class Proxy:
         wanted = _json(request.body)
         wait = wanted.get("WaitTimeSeconds") if isinstance(wanted, dict) else None
         deadline = time.monotonic() + min(wait if isinstance(wait, int) else 0, MAX_POLL_SECONDS)
+        generation = self._generation
         if isinstance(wanted, dict):
             request = with_body(request, {**wanted, "WaitTimeSeconds": 0})
         while True:
             with self._queue:
-                answer = ServerResponse.of_json(200, {}) if self._is_holding else self._poll(request)
-            if answer.status != HTTPStatus.OK or _messages(answer) or self._is_stopped or time.monotonic() >= deadline:
+                is_over = self._is_stopped or generation != self._generation or time.monotonic() >= deadline
+                is_closed = self._is_holding or generation != self._generation
+                answer = ServerResponse.of_json(200, {}) if is_closed else self._poll(request)
+            if is_over or answer.status != HTTPStatus.OK or _messages(answer):
                 return answer
             time.sleep(_LOOK_SECONDS)
 

@@ -67,6 +67,7 @@ class Rig:
         """Start the connector if it does not run, and wait until its session is open."""
         if self.process is not None and not self.process.is_running:
             before = self.journal.last_number
+            self.proxy.end_polls()
             self.process.start()
             self.expect("a session that is opened", lambda seen: _opened(seen, before), _START_SECONDS)
         elif self.process is None:
