@@ -226,15 +226,24 @@ def test_transition_of_an_unknown_recording_creates_nothing(store: Store, accoun
 
 
 def test_repeated_transition_returns_the_first_result(store: Store, account: TestAccount) -> None:
-    """A repetition is recognised within the last eight writes, returns the first result and changes nothing."""
+    """A repetition is recognised within the last eight writes, returns the first result and changes nothing.
+
+    It has no pending command once another write has requested something else: its version is that of the other write.
+    """
     recording = start(store, put_call(store, account))
     parent, write = recording.parent, fresh()
     first = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
     for target in (*(RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED) * 3, RecordingStatus.STOPPED):
         again = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
-        assert replace(again, version=first.version) == first
-        last = store.transition_recording(parent, recording.id, target, "silence", NOW + 2, fresh())
+        assert replace(again, version=first.version, confirmed_version=first.confirmed_version) == first
+        found = store.get_recording(parent, recording.id)
+        assert found is not None
+        assert again.is_pending is ((found.status, found.pause_behavior) == (RecordingStatus.PAUSED, "skip"))
+        last_write = fresh()
+        last = store.transition_recording(parent, recording.id, target, "silence", NOW + 2, last_write)
     assert store.get_recording(parent, recording.id) == last
+    again = store.transition_recording(parent, recording.id, RecordingStatus.STOPPED, "silence", NOW + 2, last_write)
+    assert again.is_pending
 
 
 def test_a_recording_belongs_to_its_parent(store: Store, account: TestAccount) -> None:

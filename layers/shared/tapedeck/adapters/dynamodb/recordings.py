@@ -297,12 +297,19 @@ def _visible(item: Item | None) -> Recording | None:
 
 
 def _as_transitioned(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
-    """Reconstruct the recording as our write left it; versions and engine reports stay those of later writes."""
+    """Reconstruct the recording as our write left it; versions and engine reports stay those of later writes.
+
+    If a later write has requested something else, the version belongs to that write. So no command of ours is pending:
+    it would be sent with the version of another one.
+    """
+    behavior = pause_behavior if target is RecordingStatus.PAUSED else None
+    is_superseded = found.status is not target or behavior not in {None, found.pause_behavior}
     return replace(
         found,
         status=target,
+        confirmed_version=found.version if is_superseded else found.confirmed_version,
         updated=now,
-        pause_behavior=pause_behavior if target is RecordingStatus.PAUSED else None,
+        pause_behavior=behavior,
         ended=now if target is RecordingStatus.STOPPED else None,
         duration=None,
         error=None,
