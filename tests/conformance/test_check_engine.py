@@ -38,7 +38,9 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Checks that look at what others have provoked, with these."""
 
 QUICK_VARIANTS: Final = ("begins-late", "overtaken-pause-is-confirmed")
-CHECKED: Final = scaled(deep=(*VARIANTS,), ci=(*VARIANTS,), fast=QUICK_VARIANTS)
+CHECKED: Final = scaled(deep=(*VARIANTS,), ci=(*VARIANTS,)[::3], fast=QUICK_VARIANTS)
+"""Variants that are checked; all of them at the size `deep`, because they wait for a long time."""
+
 EXAMPLE_CHECKS: Final = scaled(
     deep="", ci="", fast=",".join((*COMMON, "session-opens", "deleted-when-begun", "upload"))
 )
