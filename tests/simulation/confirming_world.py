@@ -496,7 +496,7 @@ class ConfirmingWorld(World):
         own = [at for at, status in own_changes if status == "in-progress"]
         steps = [(old, new) for old, new in pairwise(changes) if old.status != new.status]
         resumed = [(new.at, new.cause) for _, new in steps if new.status == "in-progress"]
-        reported = sum(cause == "event" and at <= request.answered for at, cause in resumed)
+        reported = sum(cause == "event" and at < request.answered for at, cause in resumed)
         if sum(at <= request.answered for at in own) > reported:
             return request.answered  # the engine has resumed by itself, and its report is on the way
         requested = [at for at, cause in resumed if cause == "request"]
