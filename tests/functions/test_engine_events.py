@@ -326,7 +326,7 @@ def test_a_reported_label_names_the_participant(world: World) -> None:
     assert join(world, conference, None, world.services.calls.get(conference.account, first.call)).label is None
 
 
-@pytest.mark.parametrize("label", ["a/b", ""])
+@pytest.mark.parametrize("label", ["a/b", "", "CA0123456789abcdef0123456789ABCDEF"])
 def test_an_invalid_label_is_ignored(world: World, label: str) -> None:
     """A call with a label that no participant may have joins without one."""
     assert join(world, world.stage.conference(), label).label is None

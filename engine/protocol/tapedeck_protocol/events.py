@@ -142,7 +142,10 @@ class ParticipantJoined(_Event):
     hold: Annotated[Flag, Field(description="It joined on hold")] = False
     label: Annotated[
         EncodableText | None,
-        Field(max_length=128, description="Name of the participant; ignored if another one has it, or with a slash"),
+        Field(
+            max_length=128,
+            description="Name of the participant; ignored if another has it, with a slash, or like a call's sid",
+        ),
     ] = None
 
 

@@ -1,7 +1,8 @@
 """The states that engine events lead to: pure functions of what was read; `domain.engine_decision` decides when."""
 
+import re
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
@@ -31,6 +32,9 @@ from tapedeck.operations.participants import settings_change
 from tapedeck.ports.parents import EndTransaction
 
 OwnedT = TypeVar("OwnedT", Call, Conference)
+
+_CALL_SID: Final = re.compile(r"CA[0-9a-fA-F]{32}")
+"""Twilio's sid of a call; SignalWire's dialect has no labels in paths."""
 
 
 def new_call(event: EngineEvent, report: CallProgressReport, new: NewCall, now: int) -> Call:
@@ -204,10 +208,11 @@ def entry(
 def free_label(report: ParticipantJoinReport, holder: Participant | None) -> str | None:
     """Return the reported label of a participant; None without a valid one, or if another participant has it (C-255).
 
-    `holder` is the participant that took the label last, if any.
+    `holder` is the participant that took the label last, if any. A label like the sid of a call is not valid either: in
+    a path it would be that call.
     """
     label = report.label
-    if label is None or not is_label(label):
+    if label is None or not is_label(label) or _CALL_SID.fullmatch(label) is not None:
         return None
     is_taken = holder is not None and holder.call != report.call and holder.is_inside and holder.label == label
     return None if is_taken else label
