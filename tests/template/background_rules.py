@@ -246,6 +246,18 @@ def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 
 
+def only_one_function_lends_the_role_of_engines(stack: Stack) -> Iterator[str]:
+    """Only the function that opens sessions may assume the role of engines, by a reference to its role.
+
+    CloudFormation shortens the names of roles if the name of the stack is long, so that no pattern of a name is safe.
+    """
+    lender = stack.properties("OpenEngineSessionFunction")["Role"]
+    trusted = [{"Effect": "Allow", "Principal": {"AWS": lender}, "Action": "sts:AssumeRole"}]
+    trust = stack.properties("EngineRole")["AssumeRolePolicyDocument"]["Statement"]
+    if trust != trusted:
+        yield f"the role of engines trusts {trust}"
+
+
 def publishers_send_to_the_queues_of_engines(stack: Stack) -> Iterator[str]:
     """Exactly the functions that know the URL of these queues may send to them, and their names begin alike."""
     url = {"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-engine-"}
@@ -293,6 +305,7 @@ RULES: Final[tuple[Rule, ...]] = (
     schedule_invokes_the_reconciler,
     environments_match_roles,
     publishers_know_the_public_url,
+    only_one_function_lends_the_role_of_engines,
     publishers_send_to_the_queues_of_engines,
     uploads_cannot_overwrite,
 )

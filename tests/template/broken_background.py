@@ -226,6 +226,13 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _variables(stack, "RedriveFailedChangesFunction").update(PUBLIC_URL={"Ref": "PublicUrl"}),
     ),
     (
+        rules.only_one_function_lends_the_role_of_engines, "trust in a name",
+        lambda stack: stack.properties("EngineRole")["AssumeRolePolicyDocument"]["Statement"][0].update(
+            Principal={"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
+            Condition={"ArnLike": {"aws:PrincipalArn": {"Fn::Sub": "arn:*:role/${AWS::StackName}-OpenEngineSession*"}}},
+        ),
+    ),
+    (
         rules.publishers_send_to_the_queues_of_engines, "another prefix",
         lambda stack: _variables(stack, "ReconcileFunction").update(
             ENGINE_QUEUE_PREFIX={"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/engine-"}

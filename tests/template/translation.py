@@ -1,6 +1,7 @@
 """The template as CloudFormation receives it: translated by SAM's translator, without an account."""
 
 import pickle
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
@@ -77,9 +78,16 @@ class Stack:
         return self.properties(self.properties(function)["Role"]["Fn::GetAtt"][0])
 
     def statements(self, function: str) -> list[dict[str, Any]]:
-        """Return the statements of the inline policies of a function's role."""
+        """Return the statements of the inline policies of a function's role, and one for each role that trusts it."""
         policies = self.role(function).get("Policies", [])
-        return [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+        inline = [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+        return [*inline, *self._trusting(self.properties(function)["Role"])]
+
+    def _trusting(self, principal: Any) -> Iterator[dict[str, Any]]:
+        for name, role in self.of_type("IAM::Role").items():
+            for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+                if statement["Principal"].get("AWS") == principal:
+                    yield {**statement, "Resource": {"Fn::GetAtt": [name, "Arn"]}}
 
     def routes(self) -> dict[tuple[str, str], str]:
         """Return the function of each method and path; both are `$default` for the default route."""
