@@ -208,7 +208,10 @@ def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccoun
 
 
 def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAccount, engine: str) -> None:
-    """A paused recording that the engine captures gets a new version, unless its pause is not confirmed yet."""
+    """A paused recording that the engine captures gets a new version, unless its pause is not confirmed yet.
+
+    A stopped one that it captures has ended.
+    """
     service = api_bootstrap.get_api_services()
     call = service.calls.register(account.id, to="", from_="", direction="inbound")
     parent = Parent(account.id, ParentKind.CALL, call.id)
@@ -230,6 +233,9 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     assert version_after(listed) == 2
     assert version_after(capturing) == 3
     assert version_after(capturing) == 3
+    service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+    assert version_after(listed) == 4
+    assert live.set_boot(engine, capturing, fresh()) is False
 
 
 def test_participants_with_commands_are_found(live: LiveIndex, account: TestAccount) -> None:

@@ -167,6 +167,22 @@ def test_a_pause_that_an_engine_has_lost_is_requested_again(
     assert (found.status, found.is_pending, found.effective_version) == ("paused", bool(commands), confirmed)
 
 
+@pytest.mark.parametrize(("status", "has_ended"), [("in-progress", True), ("stopped", False), (None, False)])
+def test_a_stopped_recording_that_an_engine_captures_has_ended(
+    world: World, engine: EngineClient, status: str | None, *, has_ended: bool
+) -> None:
+    """The answer names it, so that the engine stops it; one that waits for its upload is not named."""
+    call = world.stage.call()
+    recording = world.stage.recording(call, "stopped", confirmed_version=2)
+    listed = {"kind": "recording", "id": recording.id, "account": call.account, "status": status}
+    live = [
+        {"kind": "call", "id": call.id, "account": call.account},
+        {**listed, "parent": {"type": "call", "id": call.id}},
+    ]
+    assert opening(engine, live=live)[1]["ended"] == ([recording.id] if has_ended else [])
+    assert world.services.recordings.get(recording.parent, recording.id).status == "stopped"
+
+
 def test_a_failure_is_answered_503_and_can_be_repeated(engine: EngineClient, lender: Lender) -> None:
     """Without credentials there is no session for the engine: it repeats the request."""
     lender.is_failing = True

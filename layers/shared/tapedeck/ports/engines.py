@@ -173,7 +173,8 @@ class LiveStore(Protocol):
 
         A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234).
 
-        Returns True if it was stored; False if the resource is final; None if it does not exist or is another engine's.
+        Returns True if it was stored; False if the resource is final, or a recording that has stopped although the
+        engine captures it (C-242); None if it does not exist or is another engine's.
         """
         ...
 

@@ -186,6 +186,8 @@ class LiveIndex(ConditionalTable):
         except ConditionFailed as failed:
             item = failed.items[0]
             return False if item and item["status"] not in _LIVE_STATUSES[resource.kind] else None
+        if resource.is_capturing and stored["status"] == RecordingStatus.STOPPED:
+            return False
         is_paused = stored["status"] == RecordingStatus.PAUSED and stored["version"] == stored.get(CONFIRMED_VERSION)
         if resource.is_capturing and is_paused:
             is_unchanged = Attr("version").eq(stored["version"])
