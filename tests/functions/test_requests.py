@@ -16,7 +16,7 @@ from tapedeck.http.endpoint import ApiServices
 from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path
-from tests.media import sound
+from tests.media import capture, sound
 from tests.thoroughness import scaled
 from tests.units import Change, size, write_units
 
@@ -262,14 +262,17 @@ def _end(client: FunctionClient, conference: Conference, form: Form) -> Callable
 def test_ending_without_recordings_costs_one_request(
     client: FunctionClient, stage: Stage, meter: Meter, status: str
 ) -> None:
-    """Ending a conference without recordings costs 1 update: 1 WU, 2 for the status index, 1 for pending work."""
-    assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [4])
+    """Ending a conference without recordings costs 1 update: 1 WU, and 4 for the indexes.
+
+    It moves in the index of statuses (2), leaves that of live resources, and enters that of pending work.
+    """
+    assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [5])
 
 
 def test_ending_with_a_callback_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """A conference with a callback is in the pending-work index from its start, so its end costs 3 WU."""
+    """A conference with a callback is in the pending-work index from its start, so its end costs 4 WU."""
     callback = CallbackSubscription("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
-    assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [3])
+    assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [4])
 
 
 def test_a_request_during_another_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
@@ -296,11 +299,11 @@ def _redirect(client: FunctionClient, call: Call, form: Form) -> Callable[[], An
 def test_ending_with_recordings_costs_two_requests(
     client: FunctionClient, stage: Stage, meter: Meter, number: int
 ) -> None:
-    """Ending with N active recordings costs 2 requests: 1 WU, then 2(1 + N) WU and 3 for the indexes."""
+    """Ending with N active recordings costs 2 requests: 1 WU, then 2(1 + N) WU and 4 for the indexes."""
     conference = stage.conference()
     for position in range(number):
         stage.recording(conference, "paused" if position % 2 else "in-progress")
-    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT], [1, 2 * (1 + number) + 3])
+    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT], [1, 2 * (1 + number) + 4])
 
 
 @pytest.mark.parametrize("stopped", [1, 3])
@@ -313,7 +316,7 @@ def test_ending_with_stopped_recordings_costs_three_requests(
     for _ in range(stopped):
         stage.recording(conference, "stopped")
     failed = 2 * (2 + stopped)
-    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT, TRANSACT], [1, failed, 4 + 3])
+    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT, TRANSACT], [1, failed, 4 + 4])
 
 
 def test_a_rejected_end_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter) -> None:
@@ -337,16 +340,16 @@ def test_a_friendly_name_costs_two_more_reads(client: FunctionClient, stage: Sta
     if client.dialect.name == "signalwire":
         assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 404) == ([], [])
     else:
-        assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 200) == ([GET, GET, UPDATE], [4])
+        assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 200) == ([GET, GET, UPDATE], [5])
 
 
 @pytest.mark.parametrize(
     ("active", "stopped", "requests", "units"),
     [
-        (0, 0, [GET, UPDATE], [3]),
-        (1, 0, [GET, TRANSACT], [6]),
-        (2, 0, [GET, TRANSACT], [8]),
-        (1, 1, [GET, TRANSACT, GET, TRANSACT], [6, 6]),
+        (0, 0, [GET, UPDATE], [4]),
+        (1, 0, [GET, TRANSACT], [7]),
+        (2, 0, [GET, TRANSACT], [9]),
+        (1, 1, [GET, TRANSACT, GET, TRANSACT], [6, 7]),
     ],
 )
 def test_a_hang_up_costs_a_read_and_a_write(
@@ -390,9 +393,9 @@ def test_a_hang_up_in_a_conference_costs_three_requests(stage: Stage, wire: Wire
 
         costs.append(meter.of(hang_up, 200))
     together = [GET, "BatchGetItem", TRANSACT]
-    # Items: call, participant and conference. The last hang-up also writes the recording, the conference's index entry
-    # and its pending work, because the engine must end it.
-    assert costs == [(together, [2 * 3 + 2]), (together, [2 * 4 + 2 + 2 + 1])]
+    # Items: call, participant and conference; three index writes for the call. The last hang-up also writes the
+    # recording, three index entries of the conference, and its pending work, because the engine must end it.
+    assert costs == [(together, [2 * 3 + 3]), (together, [2 * 4 + 3 + 3 + 1])]
 
 
 # Participants, and calls over the API.
@@ -430,11 +433,11 @@ def test_updating_a_participant_costs_two_requests(
     assert cost == ([GET, *requests] if by_label else requests, units)
 
 
-@pytest.mark.parametrize(("number", "recorded", "units"), [(2, 0, 5), (1, 0, 5 + 3), (1, 3, 5 + 3 + 6)])
+@pytest.mark.parametrize(("number", "recorded", "units"), [(2, 0, 5), (1, 0, 5 + 4), (1, 3, 5 + 4 + 6)])
 def test_removing_a_participant_costs_two_requests(
     client: FunctionClient, stage: Stage, meter: Meter, number: int, recorded: int, units: int
 ) -> None:
-    """Removing costs as much as updating; the last removal adds 3 WU for indexes and 2 per recording."""
+    """Removing costs as much as updating; the last removal adds 4 WU for indexes and 2 per recording."""
     conference = stage.conference(participants=number)
     participant = stage.participant(conference)
     for _ in range(recorded):
@@ -445,11 +448,11 @@ def test_removing_a_participant_costs_two_requests(
 
 
 def test_removing_a_dialed_participant_costs_three_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """Its call is read and ends in the same transaction: 5 WU more."""
+    """Its call is read and ends in the same transaction: 6 WU more."""
     conference = stage.conference()
     participant = stage.participant(conference, options={"to": "+12025550178", "from": "+12025550143"})
     path = participant_path(client, conference, participant)
-    assert meter.of(lambda: client.delete(*path), 204) == ([BATCH, GET, TRANSACT], [10])
+    assert meter.of(lambda: client.delete(*path), 204) == ([BATCH, GET, TRANSACT], [11])
 
 
 def test_redirecting_a_participant_costs_three_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
@@ -463,9 +466,9 @@ def test_redirecting_a_participant_costs_three_requests(client: FunctionClient, 
 @pytest.mark.parametrize(
     ("where", "label", "requests", "units"),
     [
-        ("sid", {}, [GET, TRANSACT], 12),
-        ("sid", {"Label": "customer"}, [GET, TRANSACT], 14),
-        ("name", {}, [GET, GET, TRANSACT], 12),
+        ("sid", {}, [GET, TRANSACT], 13),
+        ("sid", {"Label": "customer"}, [GET, TRANSACT], 15),
+        ("name", {}, [GET, GET, TRANSACT], 13),
         ("new", {}, [GET, TRANSACT], 19),
     ],
 )
@@ -478,9 +481,9 @@ def test_dialing_costs_two_requests(
     requests: list[str],
     units: int,
 ) -> None:
-    """Dialing costs 1 read (by name 2) and 1 transaction of 12 WU; a label adds 2 WU, a new conference 7.
+    """Dialing costs 1 read (by name 2) and 1 transaction of 13 WU; a label adds 2 WU, a new conference 6.
 
-    Of the 12, one each enters the call and the conference, which has no engine yet, into the index of engines.
+    Of the 13, one enters the call into the index of live resources, and two move the conference in it to its engine.
     """
     client, conference = make_twilio(), stage.conference(name="Lobby")
     path = participant_path(client, {"name": "Lobby", "new": "New"}.get(where) or conference)
@@ -501,8 +504,8 @@ def test_listing_participants_costs_one_query(client: FunctionClient, stage: Sta
 @pytest.mark.parametrize(
     ("before", "form", "status", "requests", "units"),
     [
-        ("ringing", {"Status": "canceled"}, 200, [UPDATE], [3 + 1]),
-        ("in-progress", {"Status": "completed"}, 200, [UPDATE], [3 + 1]),
+        ("ringing", {"Status": "canceled"}, 200, [UPDATE], [4 + 1]),
+        ("in-progress", {"Status": "completed"}, 200, [UPDATE], [4 + 1]),
         ("in-progress", {"Url": "https://a.example/"}, 200, [UPDATE], [1 + 1]),
         ("ringing", {"Url": "https://a.example/"}, 400, [UPDATE], [1]),
         ("completed", {"Url": "https://a.example/"}, 400, [UPDATE], [1]),
@@ -519,20 +522,24 @@ def test_updating_a_call_costs_one_request(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """Updating a call without recordings costs 1 update: 1 WU, 1 for pending work, and 2 for the status of an end."""
+    """Updating a call without recordings costs 1 update: 1 WU, and 1 for pending work; an end 3 for other indexes."""
     path = call_path(client, stage.call(before))
     assert meter.of(lambda: client.post(*path, form=form), status) == (requests, units)
 
 
-def test_what_an_engine_has_costs_one_unit_more_to_end(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """Ending a call or conference that an engine has costs 1 WU more, which removes it from the index `live`."""
-    call, conference = stage.call(engine="ast1"), stage.conference(engine="ast1")
+@pytest.mark.parametrize("engine", [None, "ast1"])
+def test_an_engine_adds_nothing_to_the_cost_of_an_end(
+    client: FunctionClient, stage: Stage, meter: Meter, engine: str | None
+) -> None:
+    """Ending a call or conference removes it from the index `live`, which costs 1 WU with and without an engine."""
+    call, conference = stage.call(engine=engine), stage.conference(engine=engine)
+    assert "live" in stage.partition(call)[0]
     path = call_path(client, call)
     assert meter.of(lambda: client.post(*path, form={"Url": "https://a.example/"}), 200) == ([UPDATE], [2])
     assert meter.of(lambda: client.post(*path, form=END), 200) == ([UPDATE], [4])
     assert meter.of(_end(client, conference, END), 200) == ([UPDATE], [5])
     (found,) = stage.partition(call)
-    assert (found["engine"], "live" in found) == ("ast1", False)
+    assert (found.get("engine"), "live" in found) == (engine, False)
 
 
 @pytest.mark.parametrize(
@@ -762,14 +769,14 @@ def test_deleting_costs_two_requests(
 @pytest.mark.parametrize(("callback", "units"), [(False, 2), (True, 1)])
 @pytest.mark.parametrize("seconds", [2, 0.5])
 def test_completing_costs_two_requests(
-    stage: Stage, meter: Meter, objects: Objects, seconds: float, units: int, *, callback: bool
+    stage: Stage, meter: Meter, seconds: float, units: int, *, callback: bool
 ) -> None:
     """Completing costs 1 read and 1 update of 1 WU; without a callback 1 more WU clears the pending work."""
     subscription = (
         CallbackSubscription("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
     )
     recording = stage.recording(stage.call(), "stopped", callback=subscription)
-    objects.put(recording, "original.wav", sound(seconds))
+    capture(stage.services, recording, sound(seconds))
 
     def complete() -> Answer:
         stage.services.media.complete(recording.parent, recording.id)
@@ -779,10 +786,10 @@ def test_completing_costs_two_requests(
     assert meter.of(complete, 200) == ([GET], [])
 
 
-def test_completing_what_an_engine_has_costs_one_unit_more(stage: Stage, meter: Meter, objects: Objects) -> None:
+def test_completing_what_an_engine_has_costs_one_unit_more(stage: Stage, meter: Meter) -> None:
     """Completing a recording that an engine has costs 1 WU more, which removes it from the index `live`."""
     recording = stage.recording(stage.call(), "stopped", engine="ast1")
-    objects.put(recording, "original.wav", sound(2))
+    capture(stage.services, recording, sound(2))
 
     def complete() -> Answer:
         stage.services.media.complete(recording.parent, recording.id)
