@@ -230,8 +230,10 @@ def _metrics_in(tree: ast.Module) -> Iterator[str]:
 
 
 def _is_number(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Constant) and type(node.value) is int) or (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "round"
+    return (
+        (isinstance(node, ast.Constant) and type(node.value) is int)
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "round")
+        or (isinstance(node, ast.Name) and node.id == "number")
     )
 
 

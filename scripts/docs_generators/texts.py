@@ -48,7 +48,7 @@ METRICS: Final = {
     "PausesUnconfirmed": "each minute: pauses that the engine has not confirmed for one minute",
     "UrgentSendsFailed": "when a request that waits could not send its command at once; the stream sends it",
     "EngineLost": "each minute: media engines that have not reported for 45 seconds",
-    "ResourcesLost": "each minute: calls, conferences and captures that were ended because their engine is gone",
+    "ResourcesLost": "calls, conferences and captures that were ended because a new session of their engine lacks them",
     "CallsTooLong": "each hour: calls and conferences that were ended because they lasted longer than `MaxCallHours`",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
@@ -176,8 +176,8 @@ ALARM_ACTIONS: Final = {
         "service."
     ),
     "ResourcesLostAlarm": (
-        f"Find them in the {_LOG}, by the reason `engine_lost`. Their callbacks are delivered. If the engine's disk "
-        "is readable, its audio is accepted for `LateAudioDays`."
+        f"An engine restarted. Find them in the {_LOG}, by the reason `engine_lost`. Their callbacks are delivered. "
+        "If the engine's disk is readable, its audio is accepted for `LateAudioDays`."
     ),
     "CallsTooLongAlarm": (
         "Check whether the engine reports the ends of calls and conferences. Raise `MaxCallHours` if they are real."

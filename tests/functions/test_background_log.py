@@ -27,7 +27,7 @@ FIELDS_OF_ENGINES: Final = {
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
     "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
-    "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "ResourcesLost", "CallsTooLong",
+    "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "CallsTooLong",
     *FIELDS_OF_ENGINES,
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700
@@ -121,7 +121,6 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
                 "CommandsExpired": 0,
                 "RecordingsTimedOut": 0,
                 "EngineLost": 0,
-                "ResourcesLost": 0,
                 "CallsTooLong": 0,
             },
         ),

@@ -108,7 +108,6 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
                 "CommandsExpired": 0,
                 "RecordingsTimedOut": 0,
                 "EngineLost": 0,
-                "ResourcesLost": 0,
                 "CallsTooLong": 0,
             },
         }
@@ -166,7 +165,6 @@ def test_fails_if_the_command_queue_is_unavailable(world: World) -> None:
                 "CommandsExpired": 0,
                 "RecordingsTimedOut": 0,
                 "EngineLost": 0,
-                "ResourcesLost": 0,
                 "CallsTooLong": 0,
             },
         },
@@ -209,7 +207,7 @@ def reconcile_lines(world: World) -> list[dict[str, Any]]:
 
 QUIET: Final = {
     "CommandsUnconfirmed": 0, "PausesUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0,
-    "EngineLost": 0, "ResourcesLost": 0, "CallsTooLong": 0,
+    "EngineLost": 0, "CallsTooLong": 0,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain import identity
 from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.observability import CanonicalLog
 from tapedeck.operations.confirmations import Confirmations
 from tapedeck.ports.engines import PresenceStore, QueueAccess
 from tapedeck.ports.stores import Store
@@ -225,7 +226,7 @@ class ConfirmingWorld(World):
         """Install the services of the API and of the engine's functions."""
         super().__enter__()
         self.clients = [FunctionClient(dialect, self.account, AUTH_TOKEN) for dialect in DIALECTS.values()]
-        requests = SessionRequests(self.sessions, Lender(), self.clock)
+        requests = SessionRequests(self.sessions, Lender(), self.clock, CanonicalLog("simulation"))
         settings = Settings(
             "simulation", self._recordings_table, self._credentials_table, 60, "key", False,
             confirm_updates=ConfirmUpdates.PAUSE,

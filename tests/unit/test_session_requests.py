@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tapedeck.background.event_batches import read_health
 from tapedeck.background.session_requests import SessionRequests
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, MediaEngine
@@ -18,13 +20,25 @@ BOOT, ACCOUNT, CALL, RECORDING, CONFERENCE = (digit * 32 for digit in "12345")
 class RecordedSessions:
     """Keeps what is opened; the answer is fixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, lost: int = 0) -> None:
         self.opened: list[tuple[MediaEngine, SessionOpening]] = []
+        self._counted = Counter(resources_lost=lost)
 
     def open(self, engine: MediaEngine, opening: SessionOpening) -> OpenedSession:
         """Open a session."""
         self.opened.append((engine, opening))
-        return OpenedSession(1_000_000, [CALL], [RECORDING], Counter())
+        return OpenedSession(1_000_000, [CALL], [RECORDING], self._counted)
+
+
+class CountedLosses:
+    """Keeps what is logged of lost resources."""
+
+    def __init__(self) -> None:
+        self.logged: list[dict[str, Any]] = []
+
+    def lost_resources(self, **fields: Any) -> None:
+        """Keep the fields."""
+        self.logged.append(fields)
 
 
 class FixedLender:
@@ -41,7 +55,7 @@ def answer_to(**fields: Any) -> tuple[dict[str, Any], SessionOpening]:
     request = OpenSessionRequest.model_validate(
         {"protocol": 2, "boot": BOOT, "capabilities": {}, "sent_at": 1_780_000_000_000, **fields}
     )
-    requests = SessionRequests(sessions, FixedLender(), lambda: 1_780_000_000_007)  # type: ignore[arg-type]
+    requests = SessionRequests(sessions, FixedLender(), lambda: 1_780_000_000_007, CountedLosses())  # type: ignore[arg-type]
     answer = requests.open(MediaEngine("ast1"), request)
     assert OpenSessionAnswer.model_validate(answer).model_dump(mode="json") == answer
     ((engine, opening),) = sessions.opened
@@ -107,6 +121,16 @@ def test_everything_that_an_engine_states_is_read() -> None:
             LiveResource("recording", ACCOUNT, BOOT, Parent(ACCOUNT, ParentKind.CONFERENCE, CONFERENCE)),
         ],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("lost", "logged"), [(0, []), (3, [{"engine": "ast1", "boot": BOOT, "number": 3}])])
+def test_what_a_new_session_has_lost_is_logged(lost: int, logged: list[dict[str, Any]]) -> None:
+    """One line has the number of resources that a session has ended; there is none if it ended nothing."""
+    losses = CountedLosses()
+    requests = SessionRequests(RecordedSessions(lost), FixedLender(), lambda: 1_780_000_000_007, losses)  # type: ignore[arg-type]
+    fields = {"protocol": 2, "boot": BOOT, "capabilities": {}, "sent_at": 1_780_000_000_000}
+    requests.open(MediaEngine("ast1"), OpenSessionRequest.model_validate(fields))
+    assert losses.logged == logged
 
 
 def test_a_report_of_being_alive_is_read() -> None:

@@ -205,6 +205,14 @@ class CanonicalLog:
             counted["EngineClockSkewed"] = 1
         self._write("engine_clock", fields, counted)
 
+    def lost_resources(self, *, engine: str, boot: str, number: int) -> None:
+        """Log that a new session ended calls, conferences and captures that it did not list; emit `ResourcesLost`.
+
+        `boot` is the session's id.
+        """
+        fields = {"operation": "open_engine_session", "engine": engine, "boot": boot}
+        self._write("engine_session", fields, {"ResourcesLost": number})
+
     def task(
         self,
         *,

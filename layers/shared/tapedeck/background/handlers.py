@@ -261,7 +261,6 @@ _METRICS: Final = {
     "expired": "CommandsExpired",
     "timed_out": "RecordingsTimedOut",
     "engines_lost": "EngineLost",
-    "resources_lost": "ResourcesLost",
     "calls_too_long": "CallsTooLong",
 }
 """Metric names by the names of the reconciler's counts."""

@@ -10,6 +10,7 @@ from tapedeck.domain.engine import (
     MediaEngine,
 )
 from tapedeck.domain.recording import RecordingStatus
+from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_sessions import EngineSessions, SessionOpening
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.engines import CredentialsLender, LiveResource
@@ -23,12 +24,14 @@ class SessionRequests:
         sessions: the sessions of engines.
         lender: lends credentials.
         clock: milliseconds.
+        log: gets a line if a session ends what it does not list.
     """
 
-    def __init__(self, sessions: EngineSessions, lender: CredentialsLender, clock: Clock) -> None:
+    def __init__(self, sessions: EngineSessions, lender: CredentialsLender, clock: Clock, log: CanonicalLog) -> None:
         self._sessions = sessions
         self._lender = lender
         self._clock = clock
+        self._log = log
 
     def open(self, engine: MediaEngine, request: session.OpenSessionRequest) -> dict[str, Any]:
         """Open a session; return the answer.
@@ -38,6 +41,8 @@ class SessionRequests:
             StoreBusy, StoreUnavailable: the session is not complete; the engine repeats the request.
         """
         opened = self._sessions.open(engine, _read_opening(request))
+        if lost := opened.counted["resources_lost"]:
+            self._log.lost_resources(engine=engine.name, boot=request.boot, number=lost)
         access = self._lender.lend(engine.name)
         return {
             "engine": engine.name,

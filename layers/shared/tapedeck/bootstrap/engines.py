@@ -76,9 +76,9 @@ def build_engine_services(environment: Environment) -> EngineServices:
 
         sessions = environment.cached(build_background_services).make_engine_sessions()
         if environment.make_credentials_lender is not None:
-            return SessionRequests(sessions, environment.make_credentials_lender(), clock)
+            return SessionRequests(sessions, environment.make_credentials_lender(), clock, log)
         lender = StsLender(environment.make_client("sts"), settings.engine_role, settings.engine_queue_prefix)
-        return SessionRequests(sessions, lender, clock)
+        return SessionRequests(sessions, lender, clock, log)
 
     def make_uploads() -> "Uploads":
         from tapedeck.adapters.dynamodb.resources import ResourceTable  # noqa: PLC0415
