@@ -55,7 +55,7 @@ METRICS: Final = {
     "EventsRefused": "when an engine event can never be applied",
     "EventsLater": "when an engine event cannot be applied yet, or the store failed; the engine reports it again",
     "EventsStale": "when an engine event is older than what is known",
-    "EngineTrespass": "when an engine reports about an account or a resource that is not its own",
+    "EngineTrespass": "when an engine reports about, or uploads for, an account or a resource that is not its own",
     "EventsDead": "with each `engine.alive` of a connector that has given up events: their number",
     "CommandsUnreadable": "with each `engine.alive` of a connector that could not read commands: their number",
     "UploadAgeMs": "with each `engine.alive` of a connector that has captures to upload: the age of the oldest",
@@ -147,7 +147,7 @@ ALARM_ACTIONS: Final = {
     "PausesRefusedAlarm": f"Audio is captured during a pause now. Follow {_CONNECTOR} at once.",
     "EngineTrespassAlarm": (
         f"Find engine, account and resource in the {_LOG}, by the code `not_yours`. If the engine's token has leaked, "
-        "rotate it."
+        "[replace it](../how-to/manage-engines.md#replace-a-token)."
     ),
     "EngineClockSkewedAlarm": f"Find the engine in the {_LOG}, by the message `engine_clock`. Correct its clock.",
     "EventsDeadAlarm": (
@@ -185,7 +185,7 @@ ALARM_ACTIONS: Final = {
     "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
     "RecordingsTimedOutAlarm": (
         "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "
-        "connector stores the audio under the command's `key`, and then reports `recording.completed`."
+        "connector uploads the audio, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "

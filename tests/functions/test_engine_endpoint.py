@@ -22,10 +22,12 @@ ACCOUNT = "720796a08ee9435083bd2d07a3121f1e"
 
 
 class Sample(BaseModel):
-    """A body: a number, and text of any length."""
+    """A body: a number, text of any length, and what it is about."""
 
     number: Annotated[int, Field(strict=True)]
     text: str = ""
+    account: str | None = None
+    recording: str | None = None
 
 
 LogLines = Callable[[], list[dict[str, Any]]]
@@ -84,6 +86,20 @@ def test_answers_with_what_the_handler_returns(send: Callable[..., dict[str, Any
         "request_id": request_id,
     }
     assert line["milliseconds"] >= 0
+
+
+def test_a_request_for_what_is_not_the_engines_is_counted(
+    send: Callable[..., dict[str, Any]], log_lines: LogLines
+) -> None:
+    """The log line of a refusal `not_yours` names account and recording, and emits the metric of the alarm."""
+    recording = "0197f3a0a6f87c3e9c1d2e4f5a6b7c8d"
+    body = json.dumps({"number": 7, "account": ACCOUNT, "recording": recording}).encode()
+    assert send(body, error=EngineRequestRefused(403, "not_yours"))["statusCode"] == 403
+    (line,) = log_lines()
+    named = {name: line[name] for name in ("engine", "account", "recording", "code", "EngineTrespass")}
+    assert named == {
+        "engine": "ast1", "account": ACCOUNT, "recording": recording, "code": "not_yours", "EngineTrespass": 1
+    }  # fmt: skip
 
 
 def test_reads_a_body_in_base64(send: Callable[..., dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
+_NOT_YOURS: Final = "not_yours"
 _DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs", "UploadAgeMs"})
 
 
@@ -115,8 +116,10 @@ class CanonicalLog:
         started: float,
         is_busy: bool = False,
         field: str | None = None,
+        account: str | None = None,
+        recording: str | None = None,
     ) -> None:
-        """Log one request of a media engine and its response; emit `Busy` or `Faults` if it failed.
+        """Log one request of a media engine and its response; emit `Busy`, `Faults` or `EngineTrespass` if it failed.
 
         Its duration is a field, not the metric `Milliseconds`, which is about the requests of clients.
 
@@ -129,11 +132,15 @@ class CanonicalLog:
             started: `time.perf_counter()` at the start of the request.
             is_busy: whether contention or throttling caused the error.
             field: the path of the invalid field.
+            account: 32 hex digits; None if the request is not about one recording.
+            recording: the recording that the request is about.
         """
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
         fields: dict[str, Any] = {
             "operation": operation,
             "engine": engine,
+            "account": account,
+            "recording": recording,
             "status": status,
             "code": code,
             "request_id": request_id,
@@ -141,6 +148,8 @@ class CanonicalLog:
             "milliseconds": milliseconds,
         }
         counted = {"Busy": 1} if is_busy else {"Faults": 1} if status >= FAULT else {}
+        if code == _NOT_YOURS:
+            counted = {"EngineTrespass": 1}
         self._write("engine_request", fields, counted)
 
     def engine_event(

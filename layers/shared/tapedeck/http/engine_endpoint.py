@@ -78,12 +78,14 @@ class EngineEndpoint(Generic[ServicesT]):
                 services = self._get_services()
                 request_id = new_id(services.clock())
                 engine: MediaEngine | None = None
+                content: ModelT | None = None
                 field: str | None = None
                 is_busy = False
                 try:
                     http = HttpRequest.from_event(event, MAX_ENGINE_BYTES)
                     engine = services.authenticator.verify(_bearer_token(http))
-                    reply = Response(200, handler(services, engine, _read(http, model)))
+                    content = _read(http, model)
+                    reply = Response(200, handler(services, engine, content))
                 except EngineRequestRefused as refused:
                     reply, field = refused.response, refused.field
                 except NotAuthenticated:
@@ -103,6 +105,8 @@ class EngineEndpoint(Generic[ServicesT]):
                     started=started,
                     is_busy=is_busy,
                     field=field,
+                    account=getattr(content, "account", None),
+                    recording=getattr(content, "recording", None),
                 )
                 return to_lambda_response(reply, request_id)
 
