@@ -116,6 +116,7 @@ def test_engine_is_registered_once(standin: StandIn, api: HttpFunctionClient) ->
         ({"name": "a" * 33}, 400, "name"),
         ({"name": "ast1", "accounts": "all"}, 400, "accounts"),
         ({"name": "ast1", "accounts": ["AC1"]}, 400, "accounts"),
+        ({"name": "ast1", "accounts": []}, 400, "accounts"),
         ({"name": "ast1", "accounts": [TWILIO.format_sid(ResourceType.ACCOUNT, "0" * 32)]}, 404, "account"),
         ({"name": "ast1", "colour": "blue"}, 400, "colour"),
     ],

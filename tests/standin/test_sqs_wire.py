@@ -246,6 +246,7 @@ def test_only_this_machine_is_admitted(standin: StandIn, headers: tuple[str, ...
         ("POST", "AmazonSNS.Publish", "{}", "InvalidAction"),
         ("POST", "AmazonSQS.ReceiveMessage", "{", "SerializationException"),
         ("POST", "AmazonSQS.ReceiveMessage", "[]", "SerializationException"),
+        pytest.param("POST", "AmazonSQS.ReceiveMessage", "[" * 100_000, "SerializationException", id="deep"),
         ("POST", "AmazonSQS.ReceiveMessage", "{}", "MissingParameter"),
         ("POST", "AmazonSQS.ReceiveMessage", '{"QueueUrl": 1}', "MissingParameter"),
         ("POST", "AmazonSQS.SendMessageBatch", '{"QueueUrl": "/000000000000/engine-standin", "Entries": [{}]}',

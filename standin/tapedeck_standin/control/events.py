@@ -47,7 +47,6 @@ class EventRoutes:
         next_seq: returns the default sequence number of an event; None if there is no default, because the numbers of
             an external engine are not known.
         clock: default time of an event.
-        next_seq: default sequence number of an event.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class EventRoutes:
         self._take = take
         self._next_seq = next_seq
         self._clock = clock
-        self._next_seq = next_seq
 
     @property
     def routes(self) -> ControlRoutes:

@@ -110,7 +110,7 @@ class CreateEngineRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, AfterValidator(_is_engine)]
-    accounts: Annotated[tuple[AccountSid, ...], Field(strict=False)] | Literal["*"] = "*"
+    accounts: Annotated[tuple[AccountSid, ...], Field(strict=False, min_length=1, max_length=100)] | Literal["*"] = "*"
 
     @property
     def account_ids(self) -> frozenset[str] | None:

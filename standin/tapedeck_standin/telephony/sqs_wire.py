@@ -108,7 +108,7 @@ class SqsWire:
             raise SqsError("InvalidAction", "The request is not a POST with the header X-Amz-Target: AmazonSQS.<name>.")
         try:
             parameters = json.loads(request.body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SqsError("SerializationException", "The body is not JSON.") from error
         if not isinstance(parameters, dict):
             raise SqsError("SerializationException", "The body is not a JSON object.")
