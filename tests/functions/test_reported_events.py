@@ -833,7 +833,7 @@ def test_a_recording_starts_paused(world: World, applied: Ingest) -> None:
     begun = replace(confirmed, started=now, engine="standin", last_event_seq=world.last_seq)
     assert recording_of(world, recording) == begun
     world.clock.step(1)
-    applied("recording.started", **_about(recording))
+    applied("recording.started", **_about(recording), seq=begun.last_event_seq)
     assert recording_of(world, recording) == begun
 
 
@@ -911,6 +911,19 @@ def test_a_confirmation_names_its_version(
     )
 
 
+def test_a_capture_that_begins_anew_is_paused_again(world: World, applied: Ingest) -> None:
+    """If a paused capture begins again, its pause gets a new version and is sent again; a late start does nothing."""
+    recording = world.stage.recording(world.stage.call())
+    applied("recording.started", **_about(recording), version=1, seq=2)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    applied("recording.paused", **_about(recording), version=2, seq=3)
+    applied("recording.started", **_about(recording), version=1, seq=2)
+    paused = recording_of(world, recording)
+    assert (paused.version, paused.effective_version, paused.is_pending) == (2, 2, False)
+    applied("recording.started", **_about(recording), version=1, seq=4)
+    assert recording_of(world, recording) == replace(paused, version=3, last_event_seq=4)
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "changes"),
     [
@@ -971,15 +984,18 @@ def test_a_stop_is_applied_while_a_pause_is_pending(world: World, applied: Inges
     assert recording_of(world, recording).status is RecordingStatus.STOPPED
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_start_is_confirmed_after_a_pause_was_requested(world: World, applied: Ingest, version: int) -> None:
-    """A late start is applied once, also if a pause was requested before it."""
+@pytest.mark.parametrize(("version", "paused", "confirmed"), [(1, False, 1), (2, True, 2), (2, False, 1)])
+def test_a_start_is_confirmed_after_a_pause_was_requested(
+    world: World, applied: Ingest, version: int, *, paused: bool, confirmed: int
+) -> None:
+    """A late start is applied once, also if a pause was requested before it; it confirms the pause if it is paused."""
     recording = world.stage.recording(world.stage.call())
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
     now = world.clock.step(40)
-    applied("recording.started", **_about(recording), version=version)
+    applied("recording.started", **_about(recording), version=version, paused=paused)
     found = recording_of(world, recording)
-    assert (found.started, found.confirmed_version, found.is_pending) == (now, version, version == 1)
+    assert (found.started, found.confirmed_version, found.effective_version) == (now, confirmed, 2 if paused else 0)
+    assert found.is_pending is not paused
 
 
 @pytest.mark.parametrize("end", ["recording.absent", "reconcile"])

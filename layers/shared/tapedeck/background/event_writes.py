@@ -254,6 +254,11 @@ class EventWriter:
             after = states.started(recording, event, report, decision.confirms, self._now)
             self._change_recording(recording, after, event, report)
             return
+        if decision.change is StateChange.REPEAT_PAUSE:
+            recording = _required(situation.recording)
+            repeated = replace(recording, version=recording.version + 1, last_event_seq=event.seq)
+            self._change_recording(recording, repeated, event, report)
+            return
         parent, new = situation.parent, _required(report.new)
         if parent is None:
             raise EventConflict

@@ -59,6 +59,8 @@ class StateChange(StrEnum):
     REGISTER_RECORDING = "register_recording"
     START_RECORDING = "start_recording"
     """The start of a capture is stored, once."""
+    REPEAT_PAUSE = "repeat_pause"
+    """A capture that had paused has begun anew: the pause gets a new version, and is sent again."""
     MOVE_RECORDING = "move_recording"
     """The engine paused, resumed or stopped a capture by itself."""
     STOP_UNSTARTED = "stop_unstarted"

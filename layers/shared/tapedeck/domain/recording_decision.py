@@ -57,6 +57,9 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
     target = RecordingStatus.PAUSED if report.is_paused else RecordingStatus.IN_PROGRESS
     if is_unconfirmed and version == recording.version and recording.status is target:
         return Confirm(version)
+    is_anew = event.seq > recording.last_event_seq and not report.is_paused
+    if is_anew and recording.status is RecordingStatus.PAUSED and not recording.is_pending:
+        return Apply(StateChange.REPEAT_PAUSE)
     return repeated("the start is known")
 
 
