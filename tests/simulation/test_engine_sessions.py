@@ -92,6 +92,19 @@ def test_any_session_replaces_a_lost_one(world: World) -> None:
     assert world.sessions.find_state(ENGINE.name, later) is SessionState.CURRENT
 
 
+def test_any_session_replaces_one_without_presence_that_was_not_renewed(world: World) -> None:
+    """An engine that reports no presence is not locked out for ever by an id from a host whose clock was ahead."""
+    ahead, silent = new_id(world.clock() + 86_400_000), EngineCapabilities(presence=False)
+    world.sessions.open(ENGINE, SessionOpening(ahead, silent))
+    world.clock.sleep(3_590)
+    with pytest.raises(SessionSuperseded):
+        opened(world, boot(world))
+    world.clock.sleep(10)
+    later = boot(world)
+    opened(world, later)
+    assert world.sessions.find_state(ENGINE.name, later) is SessionState.CURRENT
+
+
 def test_an_unknown_session_is_not_noted(world: World) -> None:
     """A report without a session changes nothing."""
     assert world.sessions.note_alive(ENGINE.name, boot(world), 1, EngineHealth()) is False

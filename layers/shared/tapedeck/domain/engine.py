@@ -99,6 +99,14 @@ class EnginePresence:
             return False
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
 
+    def is_session_held(self, now: int) -> bool:
+        """Whether no session with an older id can replace this one.
+
+        An engine without presence is seen only when it renews its credentials.
+        """
+        held_for = DEAD_AFTER_SECONDS if self.capabilities.presence else RENEWED_WITHIN_SECONDS
+        return not self.deleted_at and now - self.seen_at < held_for
+
     @property
     def last_known_at(self) -> int:
         """When the engine is last known to have run: of one without presence, when it was deleted."""
@@ -136,3 +144,6 @@ ALIVE_EVERY_SECONDS: Final = 15
 
 DEAD_AFTER_SECONDS: Final = 45
 """An engine that was not seen for this long is lost."""
+
+RENEWED_WITHIN_SECONDS: Final = 3_600
+"""Every engine opens its session again within this time, because its credentials end (C-202)."""

@@ -184,7 +184,7 @@ class EngineSessions:
             found, now = self._presences.get_presence(engine), self._now
             is_older = found is not None and opening.boot < found.boot
             # The clock of the lost one's host may have been ahead, so that its id is greater than any new one.
-            if found is not None and is_older and found.is_alive(now):
+            if found is not None and is_older and found.is_session_held(now):
                 raise SessionSuperseded
             replaced_boot = found.boot if found is not None else None
             presence = self._presences.open_session(
