@@ -124,3 +124,20 @@ def test_unusable_late_audio_makes_the_end_final(store: Store, stopped: Recordin
     store.reject_late_capture(absent)
     assert read(store, stopped) == replace(absent, given_up_at=None)
     assert store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW) == replace(absent, given_up_at=None)
+
+
+@pytest.mark.parametrize(("reported", "kept"), [(3, 3), (2, 2), (1, 2)])
+def test_an_end_for_good_keeps_the_latest_evidence(
+    store: Store,  # noqa: F811
+    stopped: Recording,
+    reported: int,
+    kept: int,
+) -> None:
+    """The reported end of the evidence chain is stored, unless a later one is known: then only `absent` is final."""
+    known = replace(stopped, evidence_entries=2, evidence_head="2" * 64)
+    store.change_recording(stopped, known, fresh())
+    absent = give_up(store, known)
+    store.reject_late_capture(absent, EvidenceHead(reported, str(reported) * 64))
+    assert read(store, stopped) == replace(
+        absent, given_up_at=None, evidence_entries=kept, evidence_head=str(kept) * 64
+    )

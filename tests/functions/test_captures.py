@@ -13,7 +13,7 @@ from tapedeck.domain.errors import (
     NotFound,
     StoreFailure,
 )
-from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.media import Media
 from tapedeck_standin.telephony.audio import Part, make_wav
@@ -245,6 +245,15 @@ def test_the_engine_can_make_a_timeout_final(media: Media, given_up: Recording, 
     final = media.finish_without_media(given_up.parent, given_up.id, 16101)
     assert final == replace(given_up, given_up_at=None)
     assert objects.names(given_up) == set()
+
+
+def test_the_evidence_of_a_late_absence_is_kept(media: Media, given_up: Recording) -> None:
+    """A report that there is no audio, after the timeout, stores its end of the evidence chain, if it is the latest."""
+    ends = [EvidenceHead(3, "3" * 64), EvidenceHead(2, "2" * 64)]
+    for end in ends:
+        media.finish_without_media(given_up.parent, given_up.id, 16101, evidence=end)
+    found = media._recordings.get(given_up.parent, given_up.id)
+    assert found == replace(given_up, given_up_at=None, evidence_entries=3, evidence_head="3" * 64)
 
 
 def test_audio_of_a_deleted_recording_is_deleted(media: Media, given_up: Recording, objects: Objects) -> None:

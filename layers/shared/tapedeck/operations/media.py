@@ -228,7 +228,7 @@ class Media:
         found = self._recordings.get(parent, recording)
         absent = replace(_absent(found, error), given_up_at=None)
         finished = self._finish(absent, by_engine=by_engine, evidence=found.later_evidence(evidence))
-        return self._reject_late_capture(finished) if finished.is_given_up else finished
+        return self._reject_late_capture(finished, evidence) if finished.is_given_up else finished
 
     def purge_late_media(self, recording: Recording) -> None:
         """Delete media that arrived after the recording was deleted."""
@@ -336,10 +336,12 @@ class Media:
             raise NotEligibleForRecording
         return found
 
-    def _reject_late_capture(self, found: Recording) -> Recording:
+    def _reject_late_capture(self, found: Recording, evidence: EvidenceHead | None = None) -> Recording:
         """Let a given-up recording stay absent for good."""
-        self._store.reject_late_capture(found)
-        rejected = replace(found, given_up_at=None)
+        later, rejected = found.later_evidence(evidence), replace(found, given_up_at=None)
+        self._store.reject_late_capture(found, later)
+        if later is not None:
+            rejected = replace(rejected, evidence_entries=later.entries, evidence_head=later.head)
         self._delete_leftovers(rejected)
         return rejected
 

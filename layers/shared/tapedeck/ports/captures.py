@@ -27,8 +27,11 @@ class CaptureStore(Protocol):
         """Hide a recording whose capture is not converted yet from the pending-work index until `until` (seconds)."""
         ...
 
-    def reject_late_capture(self, recording: Recording) -> None:
-        """Note that the late capture of a given-up recording is not usable: the recording stays `absent` for good."""
+    def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
+        """Note that the late capture of a given-up recording is not usable: the recording stays `absent` for good.
+
+        `evidence` is the end of the engine's evidence chain, which is stored unless a later one is known.
+        """
         ...
 
     def finish_recording(

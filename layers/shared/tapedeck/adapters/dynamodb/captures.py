@@ -50,9 +50,13 @@ class CaptureTable(ConditionalTable):
         is_unfinished = Attr("version").eq(recording.version) & Attr("work").exists()
         self._try(update(_key(recording), {"work_at": until}, when=is_unfinished))
 
-    def reject_late_capture(self, recording: Recording) -> None:
-        """1 request."""
+    def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
+        """1 request; 2 if a later end of the evidence chain is known."""
         removed = (GIVEN_UP_AT, *(PENDING_WORK if recording.callback is None else ()))
+        if evidence is not None:
+            when = IS_GIVEN_UP & _no_later_evidence(evidence)
+            if self._try(update(_key(recording), _evidence(evidence), remove=removed, when=when)):
+                return
         self._try(update(_key(recording), remove=removed, when=IS_GIVEN_UP))
 
     def finish_recording(
