@@ -1,5 +1,6 @@
 """A call that was dialed into a conference ends with its stay there; a call that gets new instructions leaves."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.handlers import IncompleteRun
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
@@ -51,6 +53,12 @@ def make_room(world: World, dialect: str = "twilio", *, agent_ends: bool = False
     publish(world)
     world.discard()
     return Room(conference, caller, agents[0].call, agents[1].call)
+
+
+@pytest.fixture
+def endless_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call end because of its age: a command expires at the same age (C-200)."""
+    monkeypatch.setattr(EngineMonitor, "_end_old", lambda *_: Counter())
 
 
 def publish(world: World) -> None:
@@ -378,6 +386,7 @@ def test_a_late_answer_does_not_outlive_the_conference(world: World, kind: str, 
     assert statuses(world, room) == ["in-progress", "completed", "canceled"]
 
 
+@pytest.mark.usefixtures("endless_calls")
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_call_that_the_engine_never_dials_fails(world: World, dialect: str) -> None:
     """After a day its command expires: the call fails, is hung up and is no participant any more; others go on."""
@@ -396,6 +405,7 @@ def test_a_call_that_the_engine_never_dials_fails(world: World, dialect: str) ->
     assert {type(work.resource) for work in world.pending_work() if work.resource.id == room.late_agent} == {Call}
 
 
+@pytest.mark.usefixtures("endless_calls")
 @pytest.mark.parametrize("happens", ["call.ringing", "call.answered", "call.ended"])
 def test_a_report_prevents_the_failure_of_a_dial(world: World, happens: str) -> None:
     """A call that the engine reports while its dial expires keeps what was reported."""
