@@ -130,7 +130,7 @@ ALARM_ACTIONS: Final = {
     ),
     "EventsRefusedAlarm": (
         f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "
-        "reason. Compare it with the commands of the engine."
+        "reason, which is the first invalid field of an unreadable one. Compare it with the commands of the engine."
     ),
     "EventsLaterAlarm": (
         f"Find the events in the {_LOG}, by the outcome `later`. `StoreThrottled` and its like: check DynamoDB. Other "

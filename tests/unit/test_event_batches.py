@@ -230,6 +230,8 @@ def test_writes_a_line_for_each_event(setup: Setup) -> None:
         ended(3),
         ended(4, account=OTHER),
         {"type": "call +12025550123", "account": "+12025550123", "id": "x"},
+        ended(6, call="+12025550123"),
+        "+12025550123",
     )
     common = {"line": "engine_event", "operation": "take_engine_events", "engine": "ast1"}
     assert setup.log.lines == [
@@ -242,7 +244,11 @@ def test_writes_a_line_for_each_event(setup: Setup) -> None:
          "code": "wrong_state", "reason": "ended", "counted": {"EventsRefused": 1}},
         {**common, "outcome": "refused", "event": f"{4:032x}", "kind": "call.ended", "account": OTHER, "call": CALL,
          "code": "not_yours", "reason": "foreign account", "counted": {"EventsRefused": 1, "EngineTrespass": 1}},
-        {**common, "outcome": "refused", "code": "unknown_type", "counted": {"EventsRefused": 1}},
+        {**common, "outcome": "refused", "code": "unknown_type", "reason": "type", "counted": {"EventsRefused": 1}},
+        {**common, "outcome": "refused", "event": f"{6:032x}", "kind": "call.ended", "account": ACCOUNT,
+         "code": "unreadable", "reason": "call", "counted": {"EventsRefused": 1}},
+        {**common, "outcome": "refused", "code": "unreadable", "reason": "not an object",
+         "counted": {"EventsRefused": 1}},
     ]  # fmt: skip
 
 

@@ -183,7 +183,7 @@ class CanonicalLog:
             recording: the recording.
             version: the version of the command that it answers.
             code: why it was refused.
-            reason: the name of the rule that decided, or of the error; never a value.
+            reason: the name of the rule that decided, of the error, or of the first invalid field; never a value.
             counted: metric values by metric name.
         """
         fields: dict[str, Any] = {

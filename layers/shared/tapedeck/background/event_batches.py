@@ -138,7 +138,8 @@ class EventBatches:
                 else:
                     result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason="no time left")
             except UnreadableEvent as unreadable:
-                result = EventResult(EventOutcome.REFUSED, unreadable.code, unreadable.detail)
+                path = unreadable.detail
+                result = EventResult(EventOutcome.REFUSED, unreadable.code, path, reason=path or "not an object")
             except StoreFailure as failure:
                 reason = type(failure).__name__
                 result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason=reason)
