@@ -76,7 +76,7 @@ class OpenSessionRequest(EngineMessage):
 
     protocol: Protocol
     boot: Annotated[Id, Field(description="Id that the connector makes at each start; a UUID of version 7")]
-    software: Annotated[ShortText, Field(description="Names and versions of connector and engine, for the log")] = ""
+    software: Annotated[ShortText, Field(description="Names and versions of connector and engine; not used yet")] = ""
     capabilities: Annotated[Capabilities, Field(description="What the engine can do")]
     capacity: Annotated[EngineCapacity, Field(description="What it can carry")] = EngineCapacity()
     sent_at: Annotated[Milliseconds, Field(description="Engine's clock at this request, in ms")]
