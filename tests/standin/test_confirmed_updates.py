@@ -173,11 +173,11 @@ def test_an_external_engine_confirms_pauses(aws: None, dialect: str) -> None:
 
 @pytest.mark.ci
 def test_requests_that_wait_block_no_others(aws: None) -> None:
-    """While twenty clients wait for a connector that is away, reads are answered; then all pauses are confirmed."""
+    """While ten clients wait for a connector that is away, reads are answered; then all pauses are confirmed."""
     del aws  # only has to be there
     with serving("external", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
         connector, account = Connector(standin), _new_account()
-        updates = [make_recording(standin, account, "twilio") for _ in range(20)]
+        updates = [make_recording(standin, account, "twilio") for _ in range(10)]
         # Only SignalWire's dialect shows that a recording is paused.
         reader = HttpFunctionClient(DIALECTS["signalwire"], account.id, account.token, standin=standin)
 
@@ -185,13 +185,13 @@ def test_requests_that_wait_block_no_others(aws: None) -> None:
             found = reader.get("Recordings").body["recordings"]
             return sum(each["status"] == "paused" for each in found)
 
-        with ThreadPoolExecutor(20) as pool:
+        with ThreadPoolExecutor(10) as pool:
             waiting = [pool.submit(update, "paused") for update in updates]
-            while paused() < 20:
+            while paused() < 10:
                 assert not any(each.done() for each in waiting)
             assert not any(each.done() for each in waiting)
             with connector.running():
-                assert [each.result().status for each in waiting] == [200] * 20
+                assert [each.result().status for each in waiting] == [200] * 10
 
 
 def test_a_pause_while_the_connector_is_away(aws: None, dialect: str) -> None:
