@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
+from aws_lambda_powertools.utilities.parser import parse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -156,7 +157,7 @@ class Form(BaseModel):
         values = {name: cls._value(name, given) for name, given in fields.items()}
         given = {name: value for name, value in values.items() if value}
         try:
-            return cls.model_validate(given)
+            return parse(event=given, model=cls)
         except ValidationError as invalid:
             faults = invalid.errors(include_url=False, include_input=False)
         warnings = []
@@ -166,7 +167,7 @@ class Form(BaseModel):
             if warning is None:
                 raise InvalidParameter(name, fault["type"], fault["msg"])
             warnings.append(warning)
-        form = cls.model_validate(_without_unusable(given, faults))
+        form = parse(event=_without_unusable(given, faults), model=cls)
         form._warnings = tuple(warnings)  # noqa: SLF001 - an instance of this class
         return form
 
