@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.dialects.forms import lists
+from tapedeck.dialects.forms import base, lists
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
@@ -80,11 +80,12 @@ class _Captured(Exception):
 def _known_names(form: type[Form], dialect: Dialect) -> frozenset[str]:
     """Return the fields that `form.read` validates in this dialect: it drops those that the vendor does not have."""
 
-    def capture(given: Mapping[str, object]) -> None:
-        raise _Captured(frozenset(given))
+    def capture(*, event: Mapping[str, object], model: type[Form]) -> None:
+        del model
+        raise _Captured(frozenset(event))
 
     fields = {str(info.alias): ["true"] for info in form.model_fields.values()}
-    with patch.object(form, "model_validate", capture):
+    with patch.object(base, "parse", capture):
         try:
             form.read(fields, dialect)
         except _Captured as captured:
