@@ -1,6 +1,7 @@
 """Checks of what a connector does with the commands of a recording."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from tapedeck_standin.conformance.journal import Records, SeenEvent
 from tapedeck_standin.conformance.registry import CheckList
@@ -129,27 +130,16 @@ def begins_nothing_late(rig: Rig) -> None:
 @CHECKS.add("ends-late", "COMMAND-7", "A pause or a stop is carried out also after `not_after`.")
 def ends_late(rig: Rig) -> None:
     """A pause of a running recording, or else its stop, arrives late; it is carried out."""
-    made = rig.start_recording()
-    status, answer = ("paused", "recording.paused") if rig.capability("pause") else ("stopped", "recording.stopped")
-    with rig.held_commands() as take:
-        rig.update(made, status)
-        (command,) = take(made, 1)
-        rig.send({**command, "issued_at": now_ms() - 121_000, "not_after": now_ms() - 1_000})
-    rig.expect_event(made.recording, answer, version=command["version"])
+    _expect_carried_out(rig, lambda _: {"issued_at": now_ms() - 121_000, "not_after": now_ms() - 1_000})
 
 
 @CHECKS.add("unknown-fields", "COMMAND-11", "Fields that a connector does not know change nothing.")
 def unknown_fields(rig: Rig) -> None:
     """A pause, or else a stop, has unknown fields at each level; it is carried out."""
-    made = rig.start_recording()
-    status, answer = ("paused", "recording.paused") if rig.capability("pause") else ("stopped", "recording.stopped")
-    with rig.held_commands() as take:
-        rig.update(made, status)
-        (command,) = take(made, 1)
-        more = {"x_new": {"a": [1, None]}}
-        inner = {name: {**command[name], **more} for name in ("parent", "wanted")}
-        rig.send({**command, **inner, **more})
-    rig.expect_event(made.recording, answer, version=command["version"])
+    more = {"x_new": {"a": [1, None]}}
+    _expect_carried_out(
+        rig, lambda command: {**{name: {**command[name], **more} for name in ("parent", "wanted")}, **more}
+    )
 
 
 @CHECKS.add("two-recordings", "EVENT-6", "Events of one call do not wait for those of another call.")
@@ -165,6 +155,17 @@ def two_recordings(rig: Rig) -> None:
         rig.expect_event(waiting.recording, "recording.started", seconds=20)
 
     rig.succeed_once(attempt)
+
+
+def _expect_carried_out(rig: Rig, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Send a pause of a running recording, or else its stop, with these fields changed; it is carried out."""
+    made = rig.start_recording()
+    status, answer = ("paused", "recording.paused") if rig.capability("pause") else ("stopped", "recording.stopped")
+    with rig.held_commands() as take:
+        rig.update(made, status)
+        (command,) = take(made, 1)
+        rig.send({**command, **change(command)})
+    rig.expect_event(made.recording, answer, version=command["version"])
 
 
 def _with_version(seen: Records, recording: str, version: int, since: int) -> list[SeenEvent]:
