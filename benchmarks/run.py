@@ -32,7 +32,7 @@ MAX_LAYER_MEGABYTES: Final = 5
 MARGIN: Final = 1.4
 """A ratio of CPU times fails the command only beyond this multiple of its budget: other programs change it.
 
-The same commit gave 1.09 and 1.42 for the same ratio, on a busy machine and after two rounds.
+That of a warm confirmed pause was 1.09 in one run and 1.42 in another.
 """
 
 BARE: Final = "bare botocore"
