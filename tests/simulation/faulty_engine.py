@@ -17,7 +17,8 @@ from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.telephony.captures import CaptureMode
 from tests.client import ROOT, make_event
 from tests.engine_reports import batch_of
-from tests.simulation.ports import ENGINE, ObservableEngine
+from tests.simulation.ports import ENGINE
+from tests.simulation.queue_engine import QueueEngine
 from tests.simulation.world import World
 
 DAY_MS: Final = 86_400_000
@@ -39,7 +40,7 @@ GIVEN_UP_AFTER_MS: Final = 30 * 60_000
 """An event that is for later is given up after half an hour."""
 
 
-class MortalEngine(ObservableEngine):
+class MortalEngine(QueueEngine):
     """A media engine that can die. It refuses to record what it does not have, and begins nothing that has expired."""
 
     connector: "FaultyConnector"
@@ -74,8 +75,7 @@ class MortalEngine(ObservableEngine):
 
     def lose_all(self, last_seq: int) -> None:
         """Start again with an empty disk, above the number of the last event that is known of it."""
-        self._sessions, self._dialed, self._finished = {}, {}, set()
-        self._joined_conferences, self._numbers = [], count(last_seq + 1)
+        self._sessions, self._finished, self._numbers = {}, set(), count(last_seq + 1)
 
     def _apply_recording_command(self, command: dict[str, Any]) -> None:
         begins = command["recording"] not in self._sessions and command["wanted"]["status"] != "stopped"
@@ -120,10 +120,8 @@ class FaultyConnector:
         self._parked: list[tuple[int, int, dict[str, Any]]] = []
         """Events for later: when they are to be reported again, since when they wait, and the event."""
         self._handler = load_handler(ROOT, "take_engine_events")
-        self.engine = MortalEngine(
-            world.command_queue, self, world.clock, world.objects.upload, lambda *_: None, lambda _: world.absence
-        )
-        self.engine.objects, self.engine.connector = world.objects, self
+        self.engine = MortalEngine(world.command_queue, self, world.clock, world.objects, lambda: world.absence)
+        self.engine.connector = self
         world.engine, world.event_channel, world.ingest = self.engine, self, self  # type: ignore[assignment]
         self.boot = ""
         self.start()

@@ -18,11 +18,8 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, StandardMessage
-from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
-from tapedeck_standin.telephony.engine import Engine
 from tests.client import make_event
-from tests.engine_reports import batch_of, capture_fields
-from tests.simulation.storage import MemoryObjects
+from tests.engine_reports import batch_of
 
 LAST_BOOT: Final = "f" * 32
 """The session of every report: no other session of the engine supersedes it."""
@@ -267,37 +264,6 @@ class RawQueue(MemoryQueue):
     def append_text(self, text: str, group: str) -> None:
         """Queue a text that may not be JSON."""
         self._store.append(text, group, f"{group}-{self._store.last}", self._clock())
-
-
-class ObservableEngine(Engine):
-    """A media engine whose captures can be inspected; it uploads them, and reports them by ticket."""
-
-    objects: MemoryObjects
-
-    def _report(self, event_type: str, cause: Mapping[str, Any], *, group: str | None = None, **fields: Any) -> None:
-        if event_type == "recording.completed":
-            content = self.objects.uploaded(fields["key"])
-            named = {name: fields[name] for name in ("parent", "recording")}
-            fields = {**named, **capture_fields(fields["recording"], content)}
-        super()._report(event_type, cause, group=group, **fields)
-
-    def capturing(self) -> list[str]:
-        """Ids of the recordings that are being captured."""
-        return [name for name, session in self._sessions.items() if session.due_at is None]
-
-    def act(self, recording: str, kind: str) -> bool:
-        """Change a capture on the engine's own initiative; return False if it is not capturing the recording."""
-        session = self._sessions.get(recording)
-        if session is None or (session.due_at is not None and kind != "recording.absent"):
-            return False
-        if kind == "recording.absent":
-            self._mark_finished(session)
-            return True
-        capture = {"recording.resumed": CaptureMode.AUDIO, "recording.paused": CaptureMode.SILENCE}
-        session.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
-        if kind == "recording.stopped":
-            session.due_at = self._clock() + PROCESSING_SECONDS * 1000
-        return True
 
 
 class OutcomeLog(CanonicalLog):

@@ -63,7 +63,7 @@ class MemoryObjects:
 
 
 def write_length(target: Path, parts: Sequence[Part], channels: Sequence[bool]) -> None:
-    """Replace `write_wav`: write the length, the number of channels and whether the audio is silent."""
+    """Write, in place of audio, the length, the number of channels and whether the audio is silent."""
     milliseconds = sum(part.milliseconds for part in parts)
     is_silent = not any(part.is_sound and part.milliseconds for part in parts)
     target.write_text(f"{milliseconds} {len(channels)} {int(is_silent)}", encoding="ascii")

@@ -54,7 +54,6 @@ from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
-from tapedeck_standin.telephony import engine as engine_module
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
 from tests.simulation.ports import (
@@ -63,7 +62,6 @@ from tests.simulation.ports import (
     Crash,
     EventReporter,
     FaultInjector,
-    ObservableEngine,
     OutcomeLog,
     RandomSource,
     RawQueue,
@@ -71,8 +69,9 @@ from tests.simulation.ports import (
     UnorderedQueue,
     UnreliableQueue,
 )
+from tests.simulation.queue_engine import QueueEngine
 from tests.simulation.receivers import ReceiverNetwork
-from tests.simulation.storage import LengthCodec, MemoryFailedBatches, MemoryObjects, PlainDecryptor, write_length
+from tests.simulation.storage import LengthCodec, MemoryFailedBatches, MemoryObjects, PlainDecryptor
 
 DAYS: Final = 14 * 86_400
 """SQS's longest retention, in seconds."""
@@ -163,11 +162,10 @@ class World:
         self._event_fault_rate = event_fault_rate
 
     def __enter__(self) -> Self:
-        """Patch ids, jitter and audio, and build the services."""
+        """Patch ids and jitter, and build the services."""
         with ExitStack() as stack:
             for module, name in ((identity, "secrets"), (dynamodb_client, "secrets"), (dynamodb_client, "random")):
                 stack.enter_context(patch.object(module, name, self.random_source))
-            stack.enter_context(patch.object(engine_module, "write_wav", write_length))
             self._build()
             prebuilt = {
                 background_bootstrap.build_background_services: self.background,
@@ -275,10 +273,7 @@ class World:
             make_session_requests=_unused,
             make_uploads=_unused,
         )
-        self.engine = ObservableEngine(
-            self.command_queue, self.event_channel, clock, self.objects.upload, lambda *_: None, lambda _: self.absence
-        )
-        self.engine.objects = self.objects
+        self.engine = QueueEngine(self.command_queue, self.event_channel, clock, self.objects, lambda: self.absence)
         self._recordings_table, self._credentials_table = names["RecordingsTable"], names["CredentialsTable"]
         self.publish = StreamSource(
             self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_ATTEMPTS,

@@ -10,10 +10,6 @@ import requests
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
-from tapedeck.domain.identity import new_id
-from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
-from tapedeck_standin.telephony.engine import CaptureSession, Engine
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver
@@ -342,20 +338,6 @@ def test_clock_is_shared_by_all_accounts(control: ControlClient, anonymous: Cont
     answer = control.post("/clock", {"advance": 60})
     assert (answer.status, list(answer.body)) == (200, ["now"])
     assert anonymous.post("/clock").body["now"] >= answer.body["now"]
-
-
-def test_due_recordings_by_account() -> None:
-    """With an account only its own recordings count as due; without one, all do."""
-    queue = MemoryQueue(lambda: 1000, visibility_seconds=1, max_receives=1, dead_letters=None, name="q")
-    commands = MemoryStandardQueue(lambda: 1000, name="engine-standin")
-    engine = Engine(
-        commands, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _conference: None, lambda _a: None
-    )
-    account, name = new_id(0), new_id(0)
-    engine._sessions[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)
-    assert engine.due() == [name]
-    assert engine.due(account) == [name]
-    assert engine.due(new_id(0)) == []
 
 
 def test_settle_finishes_the_recordings_of_an_account(driver: EngineDriver) -> None:

@@ -189,7 +189,7 @@ def test_uploads_the_capture(tapedeck: TapedeckDouble, engine: SimulatedEngine) 
     tapedeck.now += 999
     assert not engine.finish_due_media()
     tapedeck.now += 1
-    assert engine.due(ACCOUNT) == [RECORDING]
+    assert (engine.due(), engine.due(ACCOUNT), engine.due("b" * 32)) == ([RECORDING], [RECORDING], [])
     assert engine.finish_due_media()
     run(engine)
     (file,) = tapedeck.files

@@ -1,31 +1,22 @@
-"""A simulated media engine: it receives commands and reports events through the queues of the engine protocol.
-
-It writes real WAV files, finishes recordings, and answers dialed calls at once. For recordings that the control API
-starts, `start_capture` begins the capture directly.
-"""
+"""A media engine that takes commands from a queue and reports events through another one; it writes only lengths."""
 
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import Recording
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
-from tapedeck_standin.telephony.audio import Part, write_wav
-from tapedeck_standin.telephony.capture_uploads import MissingMediaFault
+from tapedeck_standin.telephony.audio import Part
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
-from tapedeck_standin.telephony.simulated_engine import RecordingPreference
-
-StoreMedia = Callable[[str, Path], object]
-"""Stores a file in the bucket under a key."""
+from tapedeck_standin.telephony.recording_commands import callback_of
+from tests.engine_reports import capture_fields
+from tests.simulation.storage import MemoryObjects, write_length
 
 
 @dataclass
@@ -40,8 +31,6 @@ class CaptureSession:
     parent: Mapping[str, str]
     recording: str
     channels: int
-    track: str
-    key: str
     since: int
     mode: CaptureMode = CaptureMode.AUDIO
     version: int = 0
@@ -55,29 +44,16 @@ class CaptureSession:
             self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
         self.mode, self.since = mode, now
 
-    @property
-    def audible_channels(self) -> list[bool]:
-        """For each channel, whether it has sound: of a single track, the other channel is silent (C-39)."""
-        if self.channels == 1:
-            return [True]
-        return [self.track != "outbound", self.track != "inbound"]
 
-    @property
-    def milliseconds(self) -> int:
-        """Length of the finished parts."""
-        return sum(part.milliseconds for part in self.parts)
-
-
-class Engine:
-    """Replaces Asterisk or FreeSWITCH in simulations; it has no thread and acts only when called.
+class QueueEngine:
+    """A media engine without a thread, which acts only when called; its captures can be inspected.
 
     Args:
         commands: the queue of engine commands.
         events: the queue of engine events.
-        clock: milliseconds since the epoch; may be advanced.
-        store_media: stores a finished capture.
-        recording_preference: returns how a conference must be recorded, once a dialed participant has joined.
-        missing_media_fault: returns the error code if the next recording must have no media.
+        clock: milliseconds since the epoch.
+        objects: stores finished captures.
+        get_absence: returns the error code if the next recording must have no media.
     """
 
     def __init__(
@@ -85,25 +61,18 @@ class Engine:
         commands: MemoryStandardQueue,
         events: Queue,
         clock: Clock,
-        store_media: StoreMedia,
-        recording_preference: RecordingPreference,
-        missing_media_fault: MissingMediaFault,
+        objects: MemoryObjects,
+        get_absence: Callable[[], int | None],
     ) -> None:
         self._commands = commands
         self._events = events
         self._clock = clock
-        self._store_media = store_media
-        self._recording_preference = recording_preference
-        self._missing_media_fault = missing_media_fault
-        self._dialed: dict[str, str] = {}
-        """Conferences by dialed call that has not answered yet."""
-        self._joined_conferences: list[tuple[str, str]] = []
-        """Account and id of each conference that a dialed call has joined since the last `process_commands`."""
+        self._objects = objects
+        self._get_absence = get_absence
         self._sessions: dict[str, CaptureSession] = {}
         """Sessions by recording."""
         self._finished: set[str] = set()
         """Recordings whose media is finished; later commands for them have no effect."""
-        self._lock = threading.RLock()
         self._numbers = count(1)
         self._handlers: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "recording.start": self._apply_recording_command,
@@ -121,64 +90,43 @@ class Engine:
         }
 
     def process_commands(self) -> bool:
-        """Execute the pending commands; return whether there was any work."""
-        with self._lock:
-            received = self._commands.receive()
-            for message in received:
-                command = _parse_command(message.body)
-                self._handlers[command["type"]](command)
-                self._commands.delete(message.receipt)
-            joined, self._joined_conferences = self._joined_conferences, []
-            for account, conference in joined:
-                recording_preference = self._recording_preference(account, conference)
-                if recording_preference is not None:
-                    self._record_conference(account, conference, recording_preference)
-            return bool(received or joined)
+        """Execute the pending commands; return whether there were any."""
+        received = self._commands.receive()
+        for message in received:
+            command = json.loads(message.body)
+            self._handlers[command["type"]](command)
+            self._commands.delete(message.receipt)
+        return bool(received)
 
     def finish_due_media(self) -> bool:
-        """Write and store the media that are due, which may be slow; return whether any were."""
-        with self._lock:
-            due = [session for session in self._sessions.values() if self._is_due(session)]
+        """Upload and report the media that are due; return whether any were."""
+        now = self._clock()
+        due = [session for session in self._sessions.values() if session.due_at is not None and session.due_at <= now]
         for session in due:
             self._finish(session)
         return bool(due)
 
-    def on_call_answered(self, account: str, call: str) -> None:
-        """Handle an answered call; its conference may have to be recorded from now on."""
-        with self._lock:
-            conference = self._dialed.pop(call, None)
-            if conference is not None:
-                self._joined_conferences.append((account, conference))
-
-    def start_capture(self, recording: Recording, key: str) -> None:
-        """Start the capture of a recording that already exists in the table."""
-        with self._lock:
-            parent = {"type": "call" if recording.parent.kind == "CALL" else "conference", "id": recording.parent.id}
-            self._sessions[recording.id] = CaptureSession(
-                recording.parent.account, parent, recording.id, recording.channels, recording.track, key, self._clock(),
-                version=recording.version,
-            )  # fmt: skip
-
     def next_seq(self) -> int:
-        """Return the sequence number of the next event of this engine, whichever part of the stand-in reports it."""
+        """Return the sequence number of the next event of this engine, whichever double reports it."""
         return next(self._numbers)
 
-    def forget(self, account: str) -> None:
-        """Drop the captures of an account."""
-        with self._lock:
-            self._sessions = {name: session for name, session in self._sessions.items() if session.account != account}
+    def capturing(self) -> list[str]:
+        """Ids of the recordings that are being captured."""
+        return [name for name, session in self._sessions.items() if session.due_at is None]
 
-    def due(self, account: str | None = None) -> list[str]:
-        """Return the recordings whose media are due but not finished (None: of all accounts)."""
-        with self._lock:
-            return [
-                session.recording
-                for session in self._sessions.values()
-                if self._is_due(session) and account in {None, session.account}
-            ]
-
-    def _is_due(self, session: CaptureSession) -> bool:
-        return session.due_at is not None and session.due_at <= self._clock()
+    def act(self, recording: str, kind: str) -> bool:
+        """Change a capture on the engine's own initiative; return False if it is not capturing the recording."""
+        session = self._sessions.get(recording)
+        if session is None or (session.due_at is not None and kind != "recording.absent"):
+            return False
+        if kind == "recording.absent":
+            self._mark_finished(session)
+            return True
+        capture = {"recording.resumed": CaptureMode.AUDIO, "recording.paused": CaptureMode.SILENCE}
+        session.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
+        if kind == "recording.stopped":
+            session.due_at = self._clock() + PROCESSING_SECONDS * 1000
+        return True
 
     def _apply_recording_command(self, command: dict[str, Any]) -> None:
         """Apply a recording command; every type carries the complete desired state.
@@ -194,15 +142,7 @@ class Engine:
                 self._finished.add(recording_id)
                 self._report("recording.stopped", command, parent=command["parent"], recording=recording_id)
                 return
-            session = CaptureSession(
-                command["account"],
-                command["parent"],
-                recording_id,
-                desired["channels"],
-                desired["track"],
-                f"{command['account']}/{recording_id}/original.wav",
-                now,
-            )
+            session = CaptureSession(command["account"], command["parent"], recording_id, desired["channels"], now)
             self._sessions[recording_id] = session
             self._report("recording.started", {**command, "version": 1}, parent=session.parent, recording=recording_id)
         if command["version"] > session.version and session.due_at is None:
@@ -214,36 +154,26 @@ class Engine:
             self._report(_TRANSITION_EVENTS[desired["status"]], command, parent=session.parent, recording=recording_id)
 
     def _finish(self, session: CaptureSession) -> None:
-        """Write and store the media and report its key, or report that there is none."""
+        """Upload the media and report them, or report that there are none."""
         cause = {"account": session.account}
-        error = self._missing_media_fault(session.account)
+        named: dict[str, Any] = {"parent": session.parent, "recording": session.recording}
+        error = self._get_absence()
         if error is not None:
-            self._report("recording.absent", cause, parent=session.parent, recording=session.recording, error=error)
+            self._report("recording.absent", cause, **named, error=error)
             self._mark_finished(session)
             return
+        key = f"{session.account}/{session.recording}/original.wav"
         with tempfile.TemporaryDirectory() as folder:
-            wav_file = Path(folder) / "capture.wav"
-            write_wav(wav_file, session.parts, session.audible_channels)
-            size = wav_file.stat().st_size
-            if session.recording not in self._sessions:
-                return  # its account was reset meanwhile
-            self._store_media(session.key, wav_file)
-        self._report(
-            "recording.completed",
-            cause,
-            parent=session.parent,
-            recording=session.recording,
-            key=session.key,
-            size=size,
-            duration=session.milliseconds,
-            channels=session.channels,
-        )
+            file = Path(folder) / "capture.wav"
+            write_length(file, session.parts, [True] * session.channels)
+            self._objects.upload(key, file)
+        content = self._objects.uploaded(key)
+        self._report("recording.completed", cause, **named, **capture_fields(session.recording, content))
         self._mark_finished(session)
 
     def _mark_finished(self, session: CaptureSession) -> None:
-        with self._lock:
-            self._finished.add(session.recording)
-            self._sessions.pop(session.recording, None)
+        self._finished.add(session.recording)
+        self._sessions.pop(session.recording, None)
 
     def _forget_recording(self, command: dict[str, Any]) -> None:
         self._sessions.pop(command["recording"], None)
@@ -251,7 +181,6 @@ class Engine:
     def _dial(self, command: dict[str, Any]) -> None:
         """Report that the dialed call rings and is answered; start its recording if requested."""
         conference, call = command["conference"], command["call"]
-        self._dialed[call] = conference
         self._report("call.ringing", command, group=conference, call=call)
         self._report("call.answered", command, group=conference, call=call)
         options = command["wanted"]["options"]
@@ -263,19 +192,9 @@ class Engine:
                 channels=2 if options.get("recording_channels") == "dual" else 1,
                 track=options.get("recording_track", "both"),
                 trim=options.get("trim", "trim-silence"),
-                callback=_callback(options, "recording_status_callback"),
+                callback=callback_of(options, "recording_status_callback"),
                 group=conference,
             )
-
-    def _record_conference(self, account: str, conference: str, options: Mapping[str, Any]) -> None:
-        self._start_own_recording(
-            account,
-            {"type": "conference", "id": conference},
-            source="Conference",
-            trim=options.get("conference_trim", "trim-silence"),
-            callback=_callback(options, "conference_recording_status_callback"),
-            group=conference,
-        )
 
     def _start_own_recording(
         self,
@@ -285,15 +204,11 @@ class Engine:
         group: str,
         channels: int = 1,
         track: str = "both",
-        **more: Any,  # noqa: ANN401 - fields of an event
+        **more: Any,
     ) -> None:
         """Start a recording without a command, and report it."""
         recording_id = new_id(self._clock())
-        key = f"{account}/{recording_id}/original.wav"
-        with self._lock:
-            self._sessions[recording_id] = CaptureSession(
-                account, parent, recording_id, channels, track, key, self._clock(), version=1
-            )
+        self._sessions[recording_id] = CaptureSession(account, parent, recording_id, channels, self._clock(), version=1)
         self._report(
             "recording.started",
             {"account": account},
@@ -316,14 +231,7 @@ class Engine:
 
         return acknowledge
 
-    def _report(
-        self,
-        event_type: str,
-        cause: Mapping[str, Any],
-        *,
-        group: str | None = None,
-        **fields: Any,  # noqa: ANN401 - fields of an event
-    ) -> None:
+    def _report(self, event_type: str, cause: Mapping[str, Any], *, group: str | None = None, **fields: Any) -> None:
         """Send an event.
 
         Args:
@@ -362,18 +270,3 @@ _CAPTURE_MODES: Final = {
     ("stopped", "skip"): CaptureMode.NOTHING,
 }
 """Capture mode by the desired status and the pause behaviour."""
-
-
-def _parse_command(body: str) -> dict[str, Any]:
-    command: dict[str, Any] = json.loads(body)
-    return command
-
-
-def _callback(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    url = options.get(name)
-    if url is None:
-        return None
-    events = options.get(f"{name}_event", ("completed",))
-    return {
-        "url": url, "method": options.get(f"{name}_method", "POST"), "events": list(events), "dialect": TWILIO.name,
-    }  # fmt: skip
