@@ -61,12 +61,13 @@ def test_an_engine_is_created_once(registry: EngineRegistry, make_engine: MakeEn
 
 
 def test_engines_are_listed_by_name(registry: EngineRegistry, make_engine: MakeEngine) -> None:
-    """The list has every engine once, sorted by name, until it is deleted; without engines it is empty."""
-    assert list(registry.list_engines()) == []
+    """The list has every engine once, sorted by name, until it is deleted; so has that of the names."""
+    assert (list(registry.list_engines()), list(registry.list_names())) == ([], [])
     second, first = make_engine("b", accounts=ACCOUNTS), make_engine("a")
     for engine in (second, first, second):
         assert registry.put_engine(engine)
     assert list(registry.list_engines()) == [first, second]
+    assert list(registry.list_names()) == [first.engine.name, second.engine.name]
     assert registry.delete_engine(first.engine.name)
     assert list(registry.list_engines()) == [second]
     assert registry.delete_engine(second.engine.name)

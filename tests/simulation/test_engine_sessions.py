@@ -262,13 +262,17 @@ def test_the_monitor_ends_calls_that_last_too_long(world: World) -> None:
     assert monitor.run() == Counter(calls_too_long=1)
 
 
-@pytest.mark.parametrize("engine", [None, "deleted"])
+@pytest.mark.parametrize("engine", [None, "deleted", "standin"])
 def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | None) -> None:
-    """Calls and conferences without an engine end after 24 hours, and so do those of an engine that was deleted."""
+    """Calls and conferences without an engine end after 24 hours.
+
+    So do those of an engine that was deleted, and of a registered one that never opened a session.
+    """
     call, conference = begin(world), world.conferences.register(world.account, "Old").id
     if engine is not None:
         for kind, resource in (("call", call), ("conference", conference)):
             assert world.live.set_boot(engine, LiveResource(kind, world.account, resource), boot(world))
+    if engine == "deleted":
         world.presences.delete_presence(engine, world.clock() // 1000)
     monitor = world.background.engine_monitor
     world.clock.sleep(86_401)

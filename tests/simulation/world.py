@@ -226,9 +226,10 @@ class World:
             lambda engine, _, resource: self.lost.append((engine, resource.id)),
             clock,
         )
+        registry = engine_registry.EngineRegistryTable(credentials_table)
         monitor = EngineMonitor(
-            self.presences, self.sessions, self.live, self.calls, self.conferences, EngineLimits(15, 24), clock,
-            self._note_failure,
+            self.presences, registry, self.sessions, self.live, self.calls, self.conferences, EngineLimits(15, 24),
+            clock, self._note_failure,
         )  # fmt: skip
         reconcile = Reconciler(
             PendingWorkIndex(database),
@@ -260,7 +261,6 @@ class World:
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
             ),
         )
-        registry = engine_registry.EngineRegistryTable(credentials_table)
         registry.put_engine(
             RegisteredEngine(MediaEngine(ENGINE), (hash_secret(STANDIN_ENGINE_TOKEN),), clock() // 1000)
         )

@@ -272,6 +272,23 @@ def publishers_send_to_the_queues_of_engines(stack: Stack) -> Iterator[str]:
             yield f"{function} has the URL {given} and may send: {may_send}"
 
 
+def the_reconciler_reads_no_credentials(stack: Stack) -> Iterator[str]:
+    """Of the table of credentials, the reconciler reads only the item with the names of the engines (C-268)."""
+    allowed = [
+        statement
+        for statement in stack.statements("ReconcileFunction")
+        if "CredentialsTable" in map(target, listed(statement["Resource"]))
+    ]
+    expected = {
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": {"Fn::GetAtt": ["CredentialsTable", "Arn"]},
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["LIST#ENGINES"]}},
+    }
+    if allowed != [expected]:
+        yield f"the reconciler may use {allowed}"
+
+
 def uploads_cannot_overwrite(stack: Stack) -> Iterator[str]:
     """A URL that open_upload signs stores captures only, and none in place of another one (C-212)."""
     writes = [each for each in stack.statements("OpenUploadFunction") if "s3:PutObject" in listed(each["Action"])]
@@ -307,5 +324,6 @@ RULES: Final[tuple[Rule, ...]] = (
     publishers_know_the_public_url,
     only_one_function_lends_the_role_of_engines,
     publishers_send_to_the_queues_of_engines,
+    the_reconciler_reads_no_credentials,
     uploads_cannot_overwrite,
 )

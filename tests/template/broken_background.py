@@ -46,6 +46,12 @@ def _upload(stack: Stack) -> dict[str, Any]:
     return next(each for each in statements if each["Action"] == "s3:PutObject")
 
 
+def _credentials_right(stack: Stack) -> dict[str, Any]:
+    """Return the statement of the reconciler about the credentials table."""
+    table = {"Fn::GetAtt": ["CredentialsTable", "Arn"]}
+    return next(each for each in stack.statements("ReconcileFunction") if each["Resource"] == table)
+
+
 def _revoke(stack: Stack, function: str, resource: str) -> None:
     """Remove every statement of a role for this resource."""
     for policy in stack.role(function)["Policies"]:
@@ -241,6 +247,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.publishers_send_to_the_queues_of_engines, "no right to send",
         lambda stack: stack.role("PublishChangesFunction")["Policies"][0]["PolicyDocument"]["Statement"].pop(1),
+    ),
+    (
+        rules.the_reconciler_reads_no_credentials, "every item of the credentials table",
+        lambda stack: _credentials_right(stack).pop("Condition"),
     ),
     (
         rules.uploads_cannot_overwrite, "uploads without a condition",

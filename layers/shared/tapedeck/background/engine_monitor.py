@@ -20,7 +20,7 @@ from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.engine_sessions import ENGINE_LOST, EndReport, EngineSessions
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.engines import LiveStore, PresenceStore
+from tapedeck.ports.engines import EngineRegistry, LiveStore, PresenceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class EngineMonitor:
 
     Args:
         presences: the presence of engines.
+        registry: the registered engines; one that never opened a session has no presence.
         sessions: ends what a lost engine had.
         live: what engines have.
         calls: ends calls that last too long.
@@ -56,6 +57,7 @@ class EngineMonitor:
     def __init__(
         self,
         presences: PresenceStore,
+        registry: EngineRegistry,
         sessions: EngineSessions,
         live: LiveStore,
         calls: Calls,
@@ -66,6 +68,7 @@ class EngineMonitor:
         presence_clock: Clock | None = None,
     ) -> None:
         self._presences = presences
+        self._registry = registry
         self._sessions = sessions
         self._live = live
         self._calls = calls
@@ -103,10 +106,7 @@ class EngineMonitor:
         for presence in gone:
             counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
         if now - self._looked_for_old_at >= _HOUR:
-            # What belongs to no engine, or was reported while its engine was deleted, has no other end.
-            for engine in (*(each.engine for each in presences), *self._presences.list_deleted(), None):
-                counted += self._attempt(lambda engine=engine: self._end_old(engine, now))  # type: ignore[misc]
-            self._looked_for_old_at = now
+            counted += self._attempt(lambda: self._end_all_old([each.engine for each in presences], now))
         return counted
 
     def is_lost(self, engine: str | None) -> bool:
@@ -116,6 +116,18 @@ class EngineMonitor:
     def is_gone(self, engine: str | None) -> bool:
         """Whether an engine was lost for so long that everything that it had is ended."""
         return engine in self._gone
+
+    def _end_all_old(self, engines: Sequence[str], now: int) -> Counter[str]:
+        """End what lasts longer than the limit, of these engines and of all that may have anything.
+
+        What belongs to no engine, to one without a session (C-268), or was reported while its engine was deleted has no
+        other end.
+        """
+        counted: Counter[str] = Counter()
+        for engine in {*engines, *self._registry.list_names(), *self._presences.list_deleted(), None}:
+            counted += self._attempt(lambda engine=engine: self._end_old(engine, now))  # type: ignore[misc]
+        self._looked_for_old_at = now
+        return counted
 
     def _end_old(self, engine: str | None, now: int) -> Counter[str]:
         """End the calls and conferences of an engine that last longer than the limit, and send it the commands."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
@@ -101,7 +102,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     dynamodb = environment.make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, clients.sleep)
     store = ResourceTable(database)
-    credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, clients.sleep))
+    credentials_database = DynamoDBTable(dynamodb, settings.credentials_table, clients.sleep)
+    credentials = CredentialsTable(credentials_database)
     s3 = _LazyClient(environment.make_client, "s3")
 
     @cache
@@ -160,6 +162,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         limits = EngineLimits(settings.engine_gone_after_minutes, settings.max_call_hours)
         return EngineMonitor(
             PresenceTable(database),
+            EngineRegistryTable(credentials_database),
             engine_sessions(),
             LiveIndex(database),
             api.calls,

@@ -36,6 +36,10 @@ class EngineRegistry(Protocol):
         """Return all engines, by name."""
         ...
 
+    def list_names(self) -> Sequence[str]:
+        """Return the names of all engines, sorted."""
+        ...
+
     def put_engine(self, engine: RegisteredEngine) -> bool:
         """Store a new engine; False if the name is taken by another one. Idempotent for the same token."""
         ...

@@ -28,9 +28,12 @@ class EngineRegistryTable:
 
     def list_engines(self) -> list[RegisteredEngine]:
         """1 request, and 1 per engine."""
-        names = (self._database.get(_LIST_KEY) or {}).get("names", frozenset())
-        found = (self.get_engine(name) for name in sorted(names))
+        found = (self.get_engine(name) for name in self.list_names())
         return [engine for engine in found if engine is not None]
+
+    def list_names(self) -> list[str]:
+        """1 request."""
+        return sorted((self._database.get(_LIST_KEY) or {}).get("names", ()))
 
     def put_engine(self, engine: RegisteredEngine) -> bool:
         """1 request."""
