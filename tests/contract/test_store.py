@@ -92,7 +92,7 @@ def test_reads_return_what_was_stored(store: Store, account: TestAccount) -> Non
 
 
 def test_reads_how_far_the_engine_is(store: Store, account: TestAccount) -> None:
-    """Status, versions and the last refusal of a recording are read alone; those never set are 0 and None."""
+    """Status, versions, the last refusal and whether it is captured are read alone; those never set are 0 and None."""
     call = put_call(store, account)
     recording = recording_of(Parent(account.id, ParentKind.CALL, call.id), call.id)
     store.start_call_recording(recording, None, frozenset())
@@ -101,6 +101,12 @@ def test_reads_how_far_the_engine_is(store: Store, account: TestAccount) -> None
     after = replace(recording, confirmed_version=1, effective_version=1, refused_version=1, refused_code="busy")
     store.change_recording(recording, after, fresh())
     assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 1, 1, 1, 1, "busy")
+    stopped = replace(after, status=RecordingStatus.STOPPED, version=2)
+    store.change_recording(after, stopped, fresh())
+    store.note_capture(recording.parent, recording.id, 44, "ab" * 32, 1)
+    assert store.get_progress(recording.parent, recording.id) == RecordingProgress(
+        RecordingStatus.STOPPED, 2, 1, 1, 1, "busy", is_captured=True
+    )
     assert store.get_progress(recording.parent, fresh()) is None
 
 

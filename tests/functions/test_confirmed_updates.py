@@ -279,3 +279,15 @@ def test_a_stop_is_answered_once_it_is_confirmed(
     assert (engine.time, len(engine.commands)) == (30, 1)
     assert outcome(update(client, recording, "stopped"))[0] == 200
     assert (engine.time, len(engine.commands)) == (30, 1)
+
+
+def test_the_end_of_the_capture_answers_a_stop_that_waits(
+    client: FunctionClient, engine: ConfirmingEngine, account: TestAccount, stage: Stage, recording: Recording
+) -> None:
+    """The engine's own report that the capture has ended, which has no version, ends the wait."""
+    run("set_confirm", account_sid=f"AC{account.id}", confirm="pause+stop")
+    api_bootstrap.get_api_services().authenticator._remembered_rules.clear()
+    stops = CaptureTransitionReport(recording.parent, recording.id, RecordingStatus.STOPPED)
+    engine.on_command = lambda _command: stage.engine.report(stops)
+    assert outcome(update(client, recording, "stopped"))[0] == 200
+    assert (engine.time, len(engine.commands)) == (30, 1)

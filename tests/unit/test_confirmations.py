@@ -251,10 +251,13 @@ def test_failures_on_the_way_are_passed_over(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [progress(STATUS.STOPPED, 3, 3), progress(STATUS.COMPLETED, 3, 2), progress(STATUS.ABSENT, 4, 2), None],
-)
+    [
+        progress(STATUS.STOPPED, 3, 3), progress(STATUS.STOPPED, 3, 2, is_captured=True),
+        progress(STATUS.COMPLETED, 3, 2), progress(STATUS.ABSENT, 4, 2), None,
+    ],
+)  # fmt: skip
 def test_a_stop_is_confirmed_by_its_version_or_by_the_end(found: RecordingProgress | None) -> None:
-    """A stop is confirmed by the engine's confirmation, and needs none once the recording is finished."""
+    """A stop is confirmed by the engine, by the upload of its capture, or by the end of the recording."""
     world = World([progress(STATUS.STOPPED, 3, 2), found])
     assert world.wait(STOPPED) == STOPPED
     assert world.log == ["read presences", "send stopped 3 to ast1"]

@@ -319,8 +319,13 @@ CAPTURES: Final[list[Row]] = [
     (at(pausing), stops, {"version": 2}, Apply(StateChange.MOVE_RECORDING)),
     (at(paused), stops, {"version": 2}, Apply(StateChange.MOVE_RECORDING)),
     (at(stopping), stops, {"version": 2, "seq": 1}, Confirm(2)),
+    (at(stopping), stops, {"seq": 1}, Confirm(2)),
+    (at(replace(stopping, version=4)), stops, {"version": 2}, Confirm(4)),
+    (at(replace(stopping, version=4, confirmed_version=3)), stops, {"version": 3}, Confirm(4)),
     (at(stopped), stops, {}, REPEATED),
+    (at(stopped), stops, {"version": 2}, REPEATED),
     (at(completed), stops, {}, REPEATED),
+    (at(completed), stops, {"version": 1}, STALE),
 ]
 
 ENDS: Final[list[Row]] = [

@@ -87,7 +87,8 @@ def decide_transition(situation: Situation, event: EngineEvent, report: CaptureT
     """Decide on `recording.paused`, `recording.resumed` and `recording.stopped`.
 
     A confirmation counts also if its number is lower than that of the last event: it may have passed others (C-170). So
-    does the end of a capture, with any version: nothing can follow it.
+    does the end of a capture, with any version or none: nothing can follow it, so that it answers every pending command
+    (C-269).
     """
     recording, version = situation.recording, event.version
     if recording is None:
@@ -95,31 +96,30 @@ def decide_transition(situation: Situation, event: EngineEvent, report: CaptureT
     foreign = _reject_other(situation, event)
     if foreign is not None:
         return foreign
-    is_stop = report.status is RecordingStatus.STOPPED
-    if version is not None:
-        if version > recording.version:
-            return _UNKNOWN_VERSION
-        is_unfinished = recording.status in UNFINISHED
-        if version > recording.confirmed_version and is_unfinished:
-            if _is_as_requested(recording, version, report.status):
-                return Confirm(version)
-            if not is_stop:
-                return Refuse(EventRefusal.WRONG_STATE, "this version requested something else")
-        if not (is_stop and recording.is_active):
-            return repeated("the version is confirmed") if is_unfinished else stale("the recording is finished")
-    if is_stop:
-        return Apply(StateChange.MOVE_RECORDING) if recording.is_active else repeated("the capture has ended")
-    return _decide_own_change(recording, event, report.status)
+    if version is not None and version > recording.version:
+        return _UNKNOWN_VERSION
+    if report.status is RecordingStatus.STOPPED:
+        return _decide_stop(recording, event)
+    if version is None:
+        return _decide_own_change(recording, event, report.status)
+    if recording.status not in UNFINISHED:
+        return stale("the recording is finished")
+    if version <= recording.confirmed_version:
+        return repeated("the version is confirmed")
+    # The status that an older version requested is not stored.
+    if version < recording.version or recording.status is report.status:
+        return Confirm(version)
+    return Refuse(EventRefusal.WRONG_STATE, "this version requested something else")
 
 
-def _is_as_requested(recording: Recording, version: int, reported: RecordingStatus) -> bool:
-    """Return whether a report fits a version; the status that an older version requested is not stored.
-
-    Only a stop is compared in any case: nothing can follow it.
-    """
-    if recording.status is reported:
-        return True
-    return version < recording.version and reported is not RecordingStatus.STOPPED
+def _decide_stop(recording: Recording, event: EngineEvent) -> Decision:
+    """Decide on the end of a capture, which the engine reports with any known version or without one."""
+    if recording.is_active:
+        return Apply(StateChange.MOVE_RECORDING)
+    if recording.is_pending:
+        return Confirm(recording.version)
+    is_old = event.version is not None and recording.status not in UNFINISHED
+    return stale("the recording is finished") if is_old else repeated("the capture has ended")
 
 
 def _decide_own_change(recording: Recording, event: EngineEvent, target: RecordingStatus) -> Decision:

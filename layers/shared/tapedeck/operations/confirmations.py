@@ -182,7 +182,10 @@ def _was_effective_until_the_end(wanted: Recording, found: RecordingProgress) ->
 
 
 def _is_stop_confirmed(wanted: Recording, found: RecordingProgress | None) -> bool:
-    if found is None or found.status not in UNFINISHED or found.confirmed_version >= wanted.version:
+    """Return whether the capture has ended (C-269): the engine confirmed the stop, or has uploaded the capture."""
+    if found is None or found.status not in UNFINISHED or found.is_captured:
+        return True
+    if found.confirmed_version >= wanted.version:
         return True
     _raise_if_refused(wanted, found)
     return False
@@ -207,6 +210,7 @@ def _progress_of(recording: Recording) -> RecordingProgress:
         recording.effective_version,
         recording.refused_version,
         recording.refused_code,
+        recording.captured_at is not None,
     )
 
 

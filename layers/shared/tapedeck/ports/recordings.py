@@ -19,7 +19,10 @@ class TransitionRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordingProgress:
-    """How far the media engine is with a recording; the fields are those of `Recording`."""
+    """How far the media engine is with a recording; the fields are those of `Recording`.
+
+    `is_captured`: its capture is uploaded.
+    """
 
     status: RecordingStatus
     version: int
@@ -27,6 +30,7 @@ class RecordingProgress:
     effective_version: int = 0
     refused_version: int = 0
     refused_code: str | None = None
+    is_captured: bool = False
 
 
 class RecordingStore(Protocol):

@@ -66,7 +66,9 @@ from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
 
 _MAX_TOKEN_ATTEMPTS: Final = 5
 
-_PROGRESS: Final = ("status", "version", CONFIRMED_VERSION, EFFECTIVE_VERSION, REFUSED_VERSION, REFUSED_CODE)
+_PROGRESS: Final = (
+    "status", "version", CONFIRMED_VERSION, EFFECTIVE_VERSION, REFUSED_VERSION, REFUSED_CODE, CAPTURED_AT,
+)  # fmt: skip
 
 
 class RecordingTable(ConditionalTable):
@@ -89,6 +91,7 @@ class RecordingTable(ConditionalTable):
             item.get(EFFECTIVE_VERSION, 0),
             item.get(REFUSED_VERSION, 0),
             item.get(REFUSED_CODE),
+            CAPTURED_AT in item,
         )
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
