@@ -1,9 +1,11 @@
 """Commands that are sent to the SQS queue of an engine with one attempt."""
 
 import json
+import socket
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -13,6 +15,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 from tapedeck.adapters.urgent_queue import UrgentEngineQueues
 from tapedeck.domain.errors import StoreUnavailable
+from tests.sqs_endpoint import running_sqs
 
 PREFIX = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-engine-"
 
@@ -75,6 +78,23 @@ def test_the_session_is_created_once() -> None:
     queues.send("ast1", {})
     queues.send("ast2", {})
     assert [len(session.requests) for session in made] == [2]
+
+
+def test_the_body_does_not_wait_for_an_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection has TCP_NODELAY, so that a body that is sent after its headers is not held back for 40 ms."""
+    made: list[socket.socket] = []
+
+    class Socket(socket.socket):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            made.append(self)
+
+    with running_sqs(lambda _action, _body: None) as sqs:
+        monkeypatch.setattr(socket, "socket", Socket)
+        queues = UrgentEngineQueues(sqs.prefix)
+        queues.send("ast1", {"type": "recording.pause"})
+        (connection,) = [each for each in made if each.getpeername()[1] == urlsplit(sqs.prefix).port]
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 @pytest.mark.parametrize("status", [400, 403, 429, 500, 503])
