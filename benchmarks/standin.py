@@ -33,7 +33,7 @@ from tapedeck_standin.aws.template import Template
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.http.messages import ServerResponse
 from tapedeck_standin.http.server import Server
-from tests.reporter import ENGINE, EngineReporter
+from tests.reporter import ENGINE, EngineReporter, join_conference, open_conference, start_recording
 from tests.sqs_endpoint import running_sqs
 
 REQUESTS: Final = {"moto": 40, "memory": 300}
@@ -134,13 +134,13 @@ def count_requests(service: ApiServices) -> dict[str, int]:
     request("create, after a stop", "POST", f"{path}/Recordings")
     request("get call", "GET", path)
     for name, recorded in (("end conference, not recorded", False), ("end conference, recorded", True)):
-        conference = service.conferences.register(STANDIN_ACCOUNT, name)
+        conference = open_conference(service, STANDIN_ACCOUNT, name)
         calls = [service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
         for participant_call in calls:
-            service.conferences.join(STANDIN_ACCOUNT, conference.id, participant_call.id)
+            join_conference(service, STANDIN_ACCOUNT, conference.id, participant_call.id)
         if recorded:
             parent = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, conference.id)
-            service.recordings.register_started(parent, source=Source.CONFERENCE, call=calls[0].id)
+            start_recording(service, parent, source=Source.CONFERENCE, call=calls[0].id)
         request("get conference", "GET", f"Conferences/CF{conference.id}")
         request(name, "POST", f"Conferences/CF{conference.id}", "Status=completed")
     return counts
@@ -157,7 +157,7 @@ def count_requests_of_pause(service: ApiServices) -> dict[str, int]:
     recorded = Settings.read().recordings_table
     call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
-    recording = service.recordings.register_started(parent, source=Source.OUTBOUND_API, call=call.id)
+    recording = start_recording(service, parent, source=Source.OUTBOUND_API, call=call.id)
     engine = EngineReporter(service, STANDIN_ACCOUNT, system_clock)
     engine.started(recording)
     presences = PresenceTable(DynamoDBTable(make_client("dynamodb"), recorded, time.sleep))
@@ -220,7 +220,7 @@ def compare_throughput(
     """Return the ratio of throughput, stand-in to gateway alone, and the updates per second of both, as medians."""
     call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
-    recording = service.recordings.register_started(parent, source=Source.OUTBOUND_API, call=call.id)
+    recording = start_recording(service, parent, source=Source.OUTBOUND_API, call=call.id)
     service.recordings.update(parent, recording.id, RecordingStatus.PAUSED, "skip")
     path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
     standin = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), 0)

@@ -36,7 +36,7 @@ from tapedeck.operations.participants import AddParticipant, Participants, Updat
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 from tests.conftest import TestAccount
-from tests.reporter import EngineReporter
+from tests.reporter import EngineReporter, NotTaken, join_conference, open_conference, start_recording
 from tests.thoroughness import scaled
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -62,7 +62,7 @@ def fresh() -> str:
 @pytest.fixture
 def conference(account: TestAccount) -> Conference:
     """A conference without participants."""
-    return api_bootstrap.get_api_services().conferences.register(account.id, fresh())
+    return open_conference(api_bootstrap.get_api_services(), account.id, fresh())
 
 
 def enter(conference: Conference, number: int = 1, **how: Any) -> list[str]:
@@ -70,7 +70,7 @@ def enter(conference: Conference, number: int = 1, **how: Any) -> list[str]:
     service = api_bootstrap.get_api_services()
     calls = [service.calls.register(conference.account, to="", from_="", direction="inbound").id for _ in range(number)]
     for call in calls:
-        service.conferences.join(conference.account, conference.id, call, **how)
+        join_conference(service, conference.account, conference.id, call, **how)
     return calls
 
 
@@ -355,7 +355,7 @@ def test_repeated_join_is_counted_once(conference: Conference) -> None:
     """A repeated join changes nothing."""
     (call,) = enter(conference)
     before = read(conference)
-    assert api_bootstrap.get_api_services().conferences.join(conference.account, conference.id, call) == before
+    reporter(conference).joined(conference.id, call)
     assert read(conference) == before
 
 
@@ -367,8 +367,8 @@ def test_full_conference_ends_in_one_write(conference: Conference) -> None:
     store = service.participants._store
     _, before = store.list_participants(account, conference.id)
     assert inside(conference) == set(calls)
-    recording = service.recordings.register_started(
-        Parent(account, ParentKind.CONFERENCE, conference.id), source=Source.CONFERENCE, call=calls[0]
+    recording = start_recording(
+        service, Parent(account, ParentKind.CONFERENCE, conference.id), source=Source.CONFERENCE, call=calls[0]
     )
     ended = service.conferences.end(account, conference.id)
     assert (ended.status, ended.participants, ended.reason) == (ConferenceStatus.COMPLETED, MANY, EndReason.VIA_API)
@@ -436,10 +436,10 @@ class ModelRun:
         call = self._service.calls.register(self.conference.account, to="", from_="", direction="inbound").id
 
         def join() -> object:
-            return self._service.conferences.join(*self._at, call, end_on_exit=ends)
+            return join_conference(self._service, *self._at, call, end_on_exit=ends)
 
         if self._is_over:
-            self._assert_rejected(ConferenceNotInProgress, join)
+            self._assert_rejected(NotTaken, join)
             return
         join()
         self.calls.append(call)
@@ -555,7 +555,7 @@ STEPS: Final = (
 @given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), max_size=14))
 def test_any_order_agrees_with_the_model(account: TestAccount, steps: list[tuple[Any, int]]) -> None:
     """After any sequence of steps, participants, count, status and reason agree with the model."""
-    run = ModelRun(api_bootstrap.get_api_services().conferences.register(account.id, fresh()))
+    run = ModelRun(open_conference(api_bootstrap.get_api_services(), account.id, fresh()))
     before = read(run.conference)
     for step, which in steps:
         step(run, run.calls[which % len(run.calls)] if run.calls else fresh())

@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.adapters.dynamodb.items import call_key, conference_key, participant_key, recording_key
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import NotEligibleForRecording, NotFound, StoreThrottled, StoreUnavailable
@@ -19,6 +20,7 @@ from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.fault_injection import WRITES, Decide, inject_faults
+from tests.reporter import EngineReporter, join_conference, open_conference, start_recording
 from tests.thoroughness import scaled
 
 
@@ -43,17 +45,15 @@ def make_resources(account: TestAccount) -> Resources:
     parent = Parent(account.id, ParentKind.CALL, call.id)
     recording, _ = service.recordings.create(parent, StartRecording())
     name = f"conference of {call.id}"
-    conference = service.conferences.register(account.id, name)
+    conference = open_conference(service, account.id, name)
     legs = [service.calls.register(account.id, to="", from_="", direction="inbound") for _ in range(2)]
     for leg in legs:
-        service.conferences.join(account.id, conference.id, leg.id)
+        join_conference(service, account.id, conference.id, leg.id)
     parent_conference = Parent(account.id, ParentKind.CONFERENCE, conference.id)
-    conference_recording = service.recordings.register_started(
-        parent_conference, source=Source.CONFERENCE, call=legs[0].id
-    )
+    conference_recording = start_recording(service, parent_conference, source=Source.CONFERENCE, call=legs[0].id)
     other = service.calls.register(account.id, to="", from_="", direction="inbound")
     aside = Parent(account.id, ParentKind.CALL, other.id)
-    finished = service.recordings.register_started(aside, source=Source.RECORD_VERB, call=other.id)
+    finished = start_recording(service, aside, source=Source.RECORD_VERB, call=other.id)
     service.recordings.update(aside, finished.id, RecordingStatus.STOPPED)
     service.media.finish_without_media(aside, finished.id, TOO_SHORT)
     return Resources(
@@ -111,7 +111,7 @@ def _create_after_stop(client: FunctionClient, resources: Resources) -> Answer:
 
 
 def _end_unrecorded(client: FunctionClient, resources: Resources) -> Answer:
-    conference = api_bootstrap.get_api_services().conferences.register(resources.call.account, f"bare {resources.name}")
+    conference = open_conference(api_bootstrap.get_api_services(), resources.call.account, f"bare {resources.name}")
     return client.post("Conferences", client.sid(ResourceType.CONFERENCE, conference.id), form={"Status": "completed"})
 
 
@@ -415,10 +415,10 @@ def test_changes_are_numbered_by_the_write(account: TestAccount) -> None:
     moves = [RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED]
     versions = [service.recordings.update(resources.call, resources.call_recording, move).version for move in moves]
     assert versions == [2, 3, 4]
-    conference = service.conferences.register(account.id, f"numbered {resources.name}")
+    conference = open_conference(service, account.id, f"numbered {resources.name}")
     sequences = [conference.sequence]
     legs = [service.calls.register(account.id, to="", from_="", direction="inbound").id for _ in range(2)]
-    sequences += [service.conferences.join(account.id, conference.id, leg).sequence for leg in legs]
+    sequences += [join_conference(service, account.id, conference.id, leg).sequence for leg in legs]
     for leg in legs:
         service.calls.end(account.id, leg)
         sequences.append(service.conferences.get(account.id, conference.id).sequence)
@@ -429,11 +429,12 @@ def test_changes_are_numbered_by_the_write(account: TestAccount) -> None:
 def test_hang_up_stops_the_recording_after_pruning(account: TestAccount) -> None:
     """Pruning the set of active recordings keeps every active one, so that a hang-up stops it (REL-9)."""
     resources = make_resources(account)
-    recordings = api_bootstrap.get_api_services().recordings
+    service = api_bootstrap.get_api_services()
+    recordings = service.recordings
     for _ in range(PRUNE_ACTIVE_AT + 1):
-        started = recordings.register_started(resources.call, source=Source.DIAL_VERB, call=resources.call.id)
+        started = start_recording(service, resources.call, source=Source.DIAL_VERB, call=resources.call.id)
         recordings.update(resources.call, started.id, RecordingStatus.STOPPED)
-    api_bootstrap.get_api_services().calls.end(account.id, resources.call.id)
+    service.calls.end(account.id, resources.call.id)
     assert recordings.get(resources.call, resources.call_recording).status is RecordingStatus.STOPPED
     assert list(recordings._store.list_active_recordings(resources.call)) == []
 
@@ -469,7 +470,11 @@ def test_repeated_removal_does_not_remove_a_rejoined_participant(client: Functio
     resources = make_resources(account)
 
     def come_back() -> None:
-        api_bootstrap.get_api_services().conferences.join(account.id, resources.conference.id, resources.legs[0])
+        service, conference, leg = api_bootstrap.get_api_services(), resources.conference.id, resources.legs[0]
+        _, removed = service.conferences._store.get_membership(account.id, conference, leg)
+        assert removed is not None
+        EngineReporter(service, account.id, current_environment().clock).left(conference, leg, removed.version)
+        join_conference(service, account.id, conference, leg)
 
     with inject_faults(lose_first_write(), come_back):
         assert ACTIONS["remove a participant"](client, resources).status == 204

@@ -15,6 +15,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tests.functions.background_world import World
 from tests.functions.stage import call_path
+from tests.reporter import join_conference
 
 URL: Final = "https://app.example.com/calls?tenant=42"
 OTHER: Final = "https://other.example.com/calls"
@@ -164,7 +165,7 @@ def test_every_end_is_delivered_once(
     call = world.stage.call()
     if joins:
         conference = world.stage.conference()
-        world.services.conferences.join(call.account, conference.id, call.id)
+        join_conference(world.services, call.account, conference.id, call.id)
     update(world, call.id, dialect, StatusCallback=URL)
     end(world, call.id)
     assert world.publish() == []

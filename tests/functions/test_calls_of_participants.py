@@ -20,6 +20,7 @@ from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.client import DIALECTS
 from tests.functions.background_world import World
+from tests.reporter import join_conference, open_conference, start_recording
 
 URL: Final = "https://app.example.com/hooks"
 FORM: Final = {"Url": "https://app.example.com/next"}
@@ -39,11 +40,11 @@ def make_room(world: World, dialect: str = "twilio", *, agent_ends: bool = False
     """Make the conference, with callbacks of all its events; nothing is pending in the stream."""
     service, account = world.services, world.account.account
     events = ("start", "end", "join", "leave")
-    conference = service.conferences.register(
-        account, "Room", callback=CallbackSubscription(URL, "POST", events, dialect)
+    conference = open_conference(
+        service, account, "Room", callback=CallbackSubscription(URL, "POST", events, dialect)
     ).id
     caller = service.calls.register(account, to="", from_="", direction="inbound").id
-    service.conferences.join(account, conference, caller, end_on_exit=caller_ends)
+    join_conference(service, account, conference, caller, end_on_exit=caller_ends)
     agents = [
         service.participants.add(account, conference, AddParticipant("+1", "+2", end_conference_on_exit=agent_ends))
         for _ in range(2)
@@ -165,7 +166,7 @@ def test_the_end_of_dialed_calls_does_not_depend_on_the_stream(
 def test_a_conference_without_callbacks_waits_for_its_dialed_calls(world: World) -> None:
     """Without a subscription it becomes pending work at its end, if participants were dialed, and only then."""
     service, account = world.services, world.account.account
-    rooms = [service.conferences.register(account, name).id for name in ("Dialed", "Joined")]
+    rooms = [open_conference(service, account, name).id for name in ("Dialed", "Joined")]
     added = service.participants.add(account, rooms[0], AddParticipant("+1", "+2"))
     world.stage.engine.answered(added.call, added.version)
     publish(world)
@@ -183,9 +184,9 @@ def test_a_conference_without_callbacks_waits_for_its_dialed_calls(world: World)
 def test_dialed_calls_end_after_a_command_of_the_conference_has_expired(world: World, dialect: str) -> None:
     """An announcement that is never confirmed does not hide the end of the conference from reconcile."""
     service, account = world.services, world.account.account
-    conference = service.conferences.register(account, "Room").id
+    conference = open_conference(service, account, "Room").id
     caller = service.calls.register(account, to="", from_="", direction="inbound").id
-    service.conferences.join(account, conference, caller)
+    join_conference(service, account, conference, caller)
     agent = service.participants.add(account, conference, AddParticipant("+1", "+2"))
     world.stage.engine.answered(agent.call, agent.version)
     client = world.client(dialect)
@@ -217,8 +218,8 @@ def test_a_call_that_has_moved_to_another_conference_goes_on(world: World) -> No
     """The end of the conference that a call was dialed into does not end it after it has joined another one."""
     service, account = world.services, world.account.account
     room = make_room(world)
-    other = service.conferences.register(account, "Other").id
-    service.conferences.join(account, other, room.agent)
+    other = open_conference(service, account, "Other").id
+    join_conference(service, account, other, room.agent)
     by_api(world, room)
     publish(world)
     assert statuses(world, room) == ["in-progress", "in-progress", "canceled"]
@@ -472,8 +473,8 @@ def test_a_redirect_may_end_the_conference(world: World, reason: EndReason, *, e
     if not ends:
         service.participants.remove(account, room.conference, room.agent)
     recordings = [
-        service.recordings.register_started(
-            Parent(account, ParentKind.CONFERENCE, room.conference), source=Source.CONFERENCE, call=room.caller
+        start_recording(
+            service, Parent(account, ParentKind.CONFERENCE, room.conference), source=Source.CONFERENCE, call=room.caller
         )
     ]
     by_redirect(world, room)
@@ -501,7 +502,7 @@ def test_a_redirect_respects_concurrent_changes(world: World, what: str) -> None
     service, account = world.services, world.account.account
     other = service.calls.register(account, to="", from_="", direction="inbound").id
     acts: dict[str, Callable[[], Any]] = {
-        "join": lambda: service.conferences.join(account, room.conference, other),
+        "join": lambda: join_conference(service, account, room.conference, other),
         "end": lambda: service.conferences.end(account, room.conference),
         "hang up": lambda: service.calls.end(account, room.caller),
     }

@@ -19,7 +19,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.conferences import UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tests.functions.background_world import World
-from tests.reporter import EngineReporter
+from tests.reporter import EngineReporter, open_conference
 from tests.thoroughness import scaled
 
 EVERYTHING: Final = (
@@ -79,10 +79,7 @@ class RandomConference:
             call = self.world.services.calls.register(self.conference.account, to="", from_="", direction="inbound").id
             self.calls.append(call)
         ends = self.random_source.random() < 0.1
-        if self.random_source.random() < 0.5:
-            self._engine.joined(self.conference.id, call, end_conference_on_exit=ends)
-        else:
-            self.world.services.conferences.join(*self._ids, call, end_on_exit=ends)
+        self._engine.joined(self.conference.id, call, end_conference_on_exit=ends)
 
     def dial(self) -> None:
         """The API dials a participant."""
@@ -158,7 +155,7 @@ def test_sequence_numbers_have_no_gaps(world: World, seed: int) -> None:
     random_source = random.Random(seed)  # noqa: S311 - reproducible, not a secret
     callback = CallbackSubscription("https://app.example.com/hooks", "POST", EVERYTHING, "twilio")
     model = RandomConference(
-        world, random_source, world.services.conferences.register(world.account.account, "Room", callback=callback)
+        world, random_source, open_conference(world.services, world.account.account, "Room", callback=callback)
     )
     for _ in range(random_source.randint(5, 60)):
         model.run_action()

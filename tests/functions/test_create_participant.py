@@ -29,6 +29,7 @@ from tests.functions.stage import (
     participant_path,
     shown,
 )
+from tests.reporter import join_conference, open_conference
 
 PARTIES = {"From": "+13103384645", "To": "+13105678901"}
 URL = "https://user:pass@app.example.com/hooks?a=1#frag"
@@ -574,7 +575,7 @@ def _apply_change(stage: Stage, change: str, conference: Conference, coached: Pa
     match change:
         case "joined":
             call = service.calls.register(account, to="+1", from_="+1", direction="inbound")
-            service.conferences.join(account, conference.id, call.id)
+            join_conference(service, account, conference.id, call.id)
         case "ended":
             service.conferences.end(account, conference.id)
         case "label taken":
@@ -628,7 +629,7 @@ def test_concurrent_creations_share_one_conference(
     conferences, account = stage.services.conferences, stage.account
 
     def make() -> None:
-        created = conferences.register(account, "Lobby")
+        created = open_conference(stage.services, account, "Lobby")
         if ends:
             conferences.end(account, created.id)
 

@@ -27,6 +27,7 @@ from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import DYNAMODB_URL
 from tests.functions.stage import START, Stage, Wire, WireRequest, assert_answer
 from tests.media import finish
+from tests.reporter import join_conference
 from tests.wire import samples
 from tests.wire.facts import load
 
@@ -204,7 +205,7 @@ class Scenario:
         conference = self.conference()
         second = self.stage.call()
         self.at(2)
-        self.stage.services.conferences.join(ACCOUNT, conference.id, second.id)
+        join_conference(self.stage.services, ACCOUNT, conference.id, second.id)
 
     def participant(self) -> Participant:
         """Dial a participant at 23:00:00 who answers at 23:00:02."""

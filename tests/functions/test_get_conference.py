@@ -7,6 +7,7 @@ from tapedeck.domain.conference import EndReason
 from tests.client import FunctionClient, Gateway
 from tests.functions.literal import Api
 from tests.functions.stage import Stage, Wire, assert_answer, assert_refused, conference_path, shown
+from tests.reporter import join_conference, open_conference
 
 
 def test_reading_a_conference_in_progress_answers_the_conference(api: Api, example: Stage) -> None:
@@ -101,13 +102,13 @@ def test_the_friendly_name_is_shown_in_full(client: FunctionClient, stage: Stage
 def test_the_status_follows_the_participants(client: FunctionClient, stage: Stage) -> None:
     """A conference begins with its second participant and ends with its last."""
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Story")
+    conference = open_conference(service, account, "Story")
     calls = [service.calls.register(account, to="client:a", from_="+1", direction="inbound") for _ in range(2)]
     path = conference_path(client, conference)
     statuses = [client.get(*path).body["status"]]
     for call in calls:
         stage.clock.step(1)
-        service.conferences.join(account, conference.id, call.id)
+        join_conference(service, account, conference.id, call.id)
         statuses.append(client.get(*path).body["status"])
     for call in calls:
         stage.clock.step(1)

@@ -29,6 +29,7 @@ from tests.client import FunctionClient
 from tests.functions.background_world import ORIGIN, Crash, Event, SentCommand, World
 from tests.functions.stage import START, call_path, conference_path, participant_path
 from tests.media import capture, finish, sound
+from tests.reporter import join_conference, open_conference, start_recording
 from tests.thoroughness import scaled
 
 URL: Final = "https://app.example.com/hooks?tenant=42"
@@ -870,23 +871,21 @@ def play_conference(
     """Play a recorded conference with a dialed participant and three callers, from its start to its end."""
     service, account = world.services, world.account.account
     callback = CallbackSubscription(URL, "POST", events, dialect)
-    conference = service.conferences.register(account, "Room", callback=callback)
+    conference = open_conference(service, account, "Room", callback=callback)
     added = service.participants.add(
         account, conference.id, AddParticipant(NUMBERS["To"], NUMBERS["From"], label="agent")
     )
     calls = [service.calls.register(account, to="", from_="", direction="inbound").id for _ in range(3)]
     world.clock.step(1)
-    service.conferences.join(account, conference.id, calls[0])
+    join_conference(service, account, conference.id, calls[0])
     world.stage.engine.ringing(added.call, added.version)
     world.stage.engine.answered(added.call, added.version)
     recording_callback = CallbackSubscription(URL, "POST", ("in-progress", "completed", "absent"), dialect)
     parent = Parent(account, ParentKind.CONFERENCE, conference.id)
-    recording = service.recordings.register_started(
-        parent, source=Source.CONFERENCE, call=calls[0], callback=recording_callback
-    )
+    recording = start_recording(service, parent, source=Source.CONFERENCE, call=calls[0], callback=recording_callback)
     world.clock.step(1)
     for call in calls[1:]:
-        service.conferences.join(account, conference.id, call, end_on_exit=call == calls[2])
+        join_conference(service, account, conference.id, call, end_on_exit=call == calls[2])
     service.participants.update(account, conference.id, calls[1], UpdateParticipant(muted=True, hold=True))
     world.stage.engine.changed(conference.id, calls[1], muted=False)
     service.participants.remove(account, conference.id, calls[1])
@@ -989,7 +988,7 @@ def recorded_conference(world: World, dialect: str) -> tuple[Conference, list[Re
     made = []
     for _ in range(4):
         world.clock.step(1)
-        made.append(world.services.recordings.register_started(parent, source=Source.CONFERENCE, call=call))
+        made.append(start_recording(world.services, parent, source=Source.CONFERENCE, call=call))
     return conference, made
 
 
@@ -1266,7 +1265,7 @@ def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
     parent = Parent(call.account, ParentKind.CALL, call.id)
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
     world.services.media.finish_without_media(parent, identifier, 16101)
-    world.services.conferences.register(call.account, "Room")
+    open_conference(world.services, call.account, "Room")
     with world.recorded_requests() as requests:
         assert world.publish() == []
     # The start and the stop: the engine of a recording whose start is not confirmed is that of its call.

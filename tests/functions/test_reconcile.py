@@ -35,6 +35,7 @@ from tests.functions.objects import Objects
 from tests.functions.stage import START
 from tests.functions.test_publish_changes import play_conference
 from tests.media import capture, sound
+from tests.reporter import join_conference, open_conference
 
 URL: Final = "https://app.example.com/hooks"
 Status = RecordingStatus
@@ -679,12 +680,12 @@ def test_backfills_callbacks_of_a_conference(world: World, dialect: str) -> None
 def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> None:
     """A conference is in the index until its callbacks are published and its commands confirmed."""
     service, account = world.services, world.account.account
-    conference = service.conferences.register(
-        account, "Room", callback=CallbackSubscription(URL, "POST", ("start", "end"), "twilio")
+    conference = open_conference(
+        service, account, "Room", callback=CallbackSubscription(URL, "POST", ("start", "end"), "twilio")
     )
     calls = [world.stage.call() for _ in range(2)]
     for call in calls:
-        service.conferences.join(account, conference.id, call.id)
+        join_conference(service, account, conference.id, call.id)
     world.publish()
     world.deliver()
     world.clock.step(86_400)
@@ -724,9 +725,9 @@ def test_backfilling_the_end_removes_a_conference_from_the_index(world: World) -
 
 def test_a_conference_without_a_callback_is_not_pending(world: World) -> None:
     """A conference without a callback is in the index only while a command is pending."""
-    conference = world.services.conferences.register(world.account.account, "Room")
+    conference = open_conference(world.services, world.account.account, "Room")
     for _ in range(2):
-        world.services.conferences.join(conference.account, conference.id, world.stage.call().id)
+        join_conference(world.services, conference.account, conference.id, world.stage.call().id)
     assert world.pending_work() == []
     world.stage.engine.conference_ended(conference.id)
     assert world.pending_work() == []

@@ -23,6 +23,7 @@ from tests.functions.stage import (
     participant_path,
     shown,
 )
+from tests.reporter import join_conference, open_conference
 
 Act = Callable[[], object]
 
@@ -160,17 +161,18 @@ def test_removing_a_dialed_participant_causes_no_event(client: FunctionClient, s
 def test_a_removed_call_may_join_again(client: FunctionClient, stage: Stage) -> None:
     """A removed call may join again and is counted once."""
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Again")
+    conference = open_conference(service, account, "Again")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(2)]
     for call in (*calls, calls[0]):
-        service.conferences.join(account, conference.id, call)
+        join_conference(service, account, conference.id, call)
     path = participant_path(client, conference, client.sid(ResourceType.CALL, calls[0]))
     for expected in (1, 1):
         assert client.post(*path, form={"Muted": "true"}).body["muted"] is True
         before = stage.item(items.participant_key(account, conference.id, calls[0]))["version"]
         assert_answer(client.delete(*path), 204, None)
         assert service.conferences.get(account, conference.id).participants == expected
-        service.conferences.join(account, conference.id, calls[0])
+        stage.engine.left(conference.id, calls[0], before + 1)
+        join_conference(service, account, conference.id, calls[0])
         assert service.conferences.get(account, conference.id).participants == expected + 1
         found = client.get(*path)
         assert (found.status, found.body["muted"]) == (200, False)
@@ -241,12 +243,12 @@ def test_concurrent_changes_are_respected(client: FunctionClient, stage: Stage, 
     from tapedeck.operations.participants import UpdateParticipant
 
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Races")
+    conference = open_conference(service, account, "Races")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
-        service.conferences.join(account, conference.id, call)
+        join_conference(service, account, conference.id, call)
     acts: dict[str, Act] = {
-        "joined": lambda: service.conferences.join(account, conference.id, calls[3]),
+        "joined": lambda: join_conference(service, account, conference.id, calls[3]),
         "muted": lambda: service.participants.update(account, conference.id, calls[0], UpdateParticipant(muted=True)),
         "left": lambda: service.participants.remove(account, conference.id, calls[0]),
         "hung up": lambda: service.calls.end(account, calls[0]),

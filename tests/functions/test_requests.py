@@ -17,6 +17,7 @@ from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path
 from tests.media import capture, sound
+from tests.reporter import join_conference, open_conference
 from tests.thoroughness import scaled
 from tests.units import Change, size, write_units
 
@@ -378,10 +379,10 @@ def test_a_hang_up_costs_a_read_and_a_write(
 def test_a_hang_up_in_a_conference_costs_three_requests(stage: Stage, wire: Wire) -> None:
     """A hang-up in a conference costs 3 requests; the last one also ends the conference and its recordings."""
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Meter")
+    conference = open_conference(service, account, "Meter")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound") for _ in range(2)]
     for call in calls:
-        conference = service.conferences.join(account, conference.id, call.id)
+        conference = join_conference(service, account, conference.id, call.id)
     stage.recording(conference)
     meter = Meter(wire, stage)
     costs = []

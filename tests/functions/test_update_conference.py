@@ -13,6 +13,7 @@ from tapedeck.domain.recording import Source
 from tests.client import Answer, Form, FunctionClient, Gateway
 from tests.functions.literal import Api
 from tests.functions.stage import Clock, Stage, assert_answer, assert_refused, call_path, conference_path, shown
+from tests.reporter import join_conference, open_conference
 
 ANNOUNCE = {"AnnounceUrl": "https://user:pass@app.example.com/announce.xml?a=1#frag"}
 END = {"Status": "completed"}
@@ -126,9 +127,9 @@ def test_ending_a_conference_stops_its_recordings(client: FunctionClient, stage:
 def test_calls_of_an_ended_conference_continue(client: FunctionClient, stage: Stage) -> None:
     """The calls of a conference that is ended continue."""
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Leaves")
+    conference = open_conference(service, account, "Leaves")
     call = service.calls.register(account, to="client:a", from_="+1", direction="inbound")
-    service.conferences.join(account, conference.id, call.id)
+    join_conference(service, account, conference.id, call.id)
     assert update(client, conference, END).status == 200
     assert client.get(*call_path(client, call)).body["status"] == "in-progress"
 
@@ -244,10 +245,10 @@ def test_the_name_of_a_completed_conference_is_not_found(client: FunctionClient,
 
 def test_a_name_finds_the_live_conference(make_twilio: Any, stage: Stage) -> None:
     """After completion the name finds the new conference."""
-    client, conferences = make_twilio(), stage.services.conferences
-    first = conferences.register(stage.account, "Again")
+    client = make_twilio()
+    first = open_conference(stage.services, stage.account, "Again")
     assert update(client, "Again", END).body["sid"] == client.sid(ResourceType.CONFERENCE, first.id)
-    second = conferences.register(stage.account, "Again")
+    second = open_conference(stage.services, stage.account, "Again")
     assert update(client, "Again", END).body["sid"] == client.sid(ResourceType.CONFERENCE, second.id)
     assert update(client, "Again", END).status == 404
 

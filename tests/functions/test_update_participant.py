@@ -25,6 +25,7 @@ from tests.functions.stage import (
     participant_path,
     shown,
 )
+from tests.reporter import join_conference, open_conference
 
 Act = Callable[[], object]
 URL = "https://user:pass@app.example.com/play.xml?a=1#frag"
@@ -413,12 +414,12 @@ def test_twilio_accepts_a_label(client: FunctionClient, stage: Stage, label: str
 def test_concurrent_changes_are_respected(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
     """A change between reading and writing is read again: it is not overwritten or ignored (C-67)."""
     service, account = stage.services, stage.account
-    conference = service.conferences.register(account, "Races")
+    conference = open_conference(service, account, "Races")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
-        service.conferences.join(account, conference.id, call)
+        join_conference(service, account, conference.id, call)
     acts: dict[str, Act] = {
-        "joined": lambda: service.conferences.join(account, conference.id, calls[3]),
+        "joined": lambda: join_conference(service, account, conference.id, calls[3]),
         "muted": lambda: service.participants.update(account, conference.id, calls[0], UpdateParticipant(muted=True)),
         "left": lambda: service.participants.remove(account, conference.id, calls[0]),
         "ended": lambda: service.conferences.end(account, conference.id),

@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck_standin.telephony.audio import Part
+from tests.reporter import start_recording
 from tests.simulation.storage import write_length
 from tests.simulation.world import World
 from tests.thoroughness import scaled
@@ -46,7 +47,7 @@ def test_every_capture_finishes_once(seed: int) -> None:
         parent = Parent(world.account, ParentKind.CALL, call.id)
         expected = {}
         for number in range(RECORDINGS):
-            recording = world.recordings.register_started(parent, source=Source.RECORD_VERB, call=call.id)
+            recording = start_recording(world, parent, source=Source.RECORD_VERB, call=call.id)
             world.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
             is_late, is_short = number % 3 == 0, number % 4 == 0
             if is_late:

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.conference import ConferenceStatus, EndReason
+from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
@@ -15,6 +15,7 @@ from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, S
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.engines import LiveResource
+from tests.reporter import join_conference, open_conference, start_recording
 from tests.simulation.world import World
 
 ENGINE: Final = MediaEngine("ast1")
@@ -143,7 +144,7 @@ def test_a_list_is_answered_with_what_is_unknown_and_what_has_ended(world: World
 def test_what_is_not_listed_ends_when_the_old_session_was_last_seen(world: World) -> None:
     """With the last page calls and conferences end and captures stop, at the time when the engine was last seen."""
     talking, ringing = begin(world), begin(world, CallStatus.RINGING)
-    conference = world.conferences.register(world.account, "Room").id
+    conference = open_conference(world, world.account, "Room", engine=ENGINE.name).id
     parent = Parent(world.account, ParentKind.CALL, talking)
     recording, _ = world.recordings.create(parent, StartRecording())
     listed = [
@@ -175,7 +176,7 @@ def test_a_session_names_the_recordings_that_it_has_ended(world: World) -> None:
     """Recordings that were not listed have ended, also if they had stopped before; the call goes on."""
     call = begin(world)
     parent = Parent(world.account, ParentKind.CALL, call)
-    running, stopped = (world.recordings.register_started(parent, source=DIAL, call=call) for _ in range(2))
+    running, stopped = (start_recording(world, parent, source=DIAL, call=call, engine=ENGINE.name) for _ in range(2))
     world.recordings.update(parent, stopped.id, RecordingStatus.STOPPED)
     listed = [LiveResource("recording", world.account, each.id, parent) for each in (running, stopped)]
     opened(world, boot(world), [call_resource(world, call), *listed])
@@ -209,8 +210,8 @@ def test_what_changed_since_the_session_was_opened_goes_on(world: World) -> None
 
 def test_a_new_session_gets_its_unconfirmed_commands_once(world: World) -> None:
     """Commands that waited for the engine are sent with the last page of a session, also those of participants."""
-    call, conference = begin(world), world.conferences.register(world.account, "Room").id
-    world.conferences.join(world.account, conference, call)
+    call, conference = begin(world), open_conference(world, world.account, "Room", engine=ENGINE.name).id
+    join_conference(world, world.account, conference, call, engine=ENGINE.name)
     parent = Parent(world.account, ParentKind.CALL, call)
     recording, _ = world.recordings.create(parent, StartRecording())
     world.recordings.update(parent, recording.id, RecordingStatus.PAUSED)
@@ -230,9 +231,9 @@ def test_a_new_session_gets_its_unconfirmed_commands_once(world: World) -> None:
 
 def test_the_monitor_ends_conferences_that_last_too_long(world: World) -> None:
     """A conference of 24 hours is ended, and its engine is sent the command; a younger one goes on."""
-    old = world.conferences.register(world.account, "Old").id
+    old = open_conference(world, world.account, "Old", engine=ENGINE.name).id
     world.clock.sleep(3_000)
-    young = world.conferences.register(world.account, "Young").id
+    young = open_conference(world, world.account, "Young", engine=ENGINE.name).id
     current = boot(world)
     opened(world, current, [LiveResource("conference", world.account, each) for each in (old, young)])
     world.clock.sleep(86_400 - 3_000)
@@ -268,7 +269,10 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
 
     So do those of an engine that was deleted, and of a registered one that never opened a session.
     """
-    call, conference = begin(world), world.conferences.register(world.account, "Old").id
+    call, conference = begin(world), new_id(world.clock())
+    world.conferences._store.put_conference(
+        Conference(world.account, conference, "Old", ConferenceStatus.INIT, world.clock() // 1000), None
+    )
     if engine is not None:
         for kind, resource in (("call", call), ("conference", conference)):
             assert world.live.set_boot(engine, LiveResource(kind, world.account, resource), boot(world))
@@ -343,7 +347,7 @@ def test_nothing_is_sent_again_to_a_lost_engine(world: World) -> None:
 def test_a_deleted_engine_leaves_nothing_live(world: World, session: str) -> None:
     """What an engine had that is deleted by force ends with the next run: without a session, and without presence."""
     call = begin(world)
-    conference = world.conferences.register(world.account, "Room").id
+    conference = open_conference(world, world.account, "Room", engine=ENGINE.name).id
     listed = [call_resource(world, call), LiveResource("conference", world.account, conference)]
     opened(world, boot(world), listed)
     if session == "none":

@@ -34,6 +34,7 @@ from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.functions.engines import register_engine
 from tests.media import finish
+from tests.reporter import join_conference, open_conference, start_recording
 from tests.template.background_use import ENGINE, Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
 from tests.template.rules import PREFIXED_WRITES
@@ -330,8 +331,8 @@ def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
     # Enough active recordings that a start prunes the finished ones first.
     busy_call = _call(mine)
     for _ in range(PRUNE_AT):
-        service.recordings.register_started(
-            Parent(mine.account, ParentKind.CALL, busy_call), source=Source.RECORD_VERB, call=busy_call
+        start_recording(
+            service, Parent(mine.account, ParentKind.CALL, busy_call), source=Source.RECORD_VERB, call=busy_call
         )
     mine.post("Calls", mine.sid(ResourceType.CALL, busy_call), "Recordings")
 
@@ -356,12 +357,10 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
     recorded, _, path = _conference(mine)
     first_call = _begin(mine, recorded)
     parent = Parent(mine.account, ParentKind.CONFERENCE, recorded)
-    started = api_bootstrap.get_api_services().recordings.register_started(
-        parent, source=Source.CONFERENCE, call=first_call
-    )
+    started = start_recording(api_bootstrap.get_api_services(), parent, source=Source.CONFERENCE, call=first_call)
     _use_recording(mine, path, mine.sid(ResourceType.RECORDING, started.id))
     for _ in range(2):
-        api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+        start_recording(api_bootstrap.get_api_services(), parent, source=Source.CONFERENCE, call=first_call)
     mine.post(*path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
     mine.post(*path, form=end)
 
@@ -433,7 +432,7 @@ def _use_call_updates(mine: FunctionClient) -> None:
     # Ending a recorded call in a conference is a transaction.
     recorded = _begin(mine, _conference(mine)[0])
     parent = Parent(mine.account, ParentKind.CALL, recorded)
-    api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.RECORD_VERB, call=recorded)
+    start_recording(api_bootstrap.get_api_services(), parent, source=Source.RECORD_VERB, call=recorded)
     redirect = {"Url": "https://example.com/"}
     for call in (recorded, mine.account):
         address = ("Calls", mine.sid(ResourceType.CALL, call))
@@ -450,7 +449,7 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
     conference, name, conference_path = _conference(mine)
     first_call = _begin(mine, conference)
     parent = Parent(mine.account, ParentKind.CONFERENCE, conference)
-    api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+    start_recording(api_bootstrap.get_api_services(), parent, source=Source.CONFERENCE, call=first_call)
     bare = (("Calls", mine.sid(ResourceType.CALL, _call(mine))), ("Calls", unknown), _conference(mine)[2])
     transcriptions = ("Recordings", recording, "Transcriptions")
     made = api_bootstrap.get_api_services().transcriptions.record(
@@ -508,7 +507,7 @@ def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
     }
     for above, parent in addresses.items():
         shown = call if parent is leg else first_call
-        running = service.recordings.register_started(parent, source=Source.CONFERENCE, channels=2, call=shown)
+        running = start_recording(service, parent, source=Source.CONFERENCE, channels=2, call=shown)
         path = (*above, "Recordings", mine.sid(ResourceType.RECORDING, running.id))
         mine.delete(*path)
         finish(service, running, channels=2)
@@ -538,7 +537,7 @@ def _fetch_while_deleted(
 ) -> None:
     """Fetch a rendition of a recording that is deleted while the rendition is created."""
     service = api_bootstrap.get_api_services()
-    running = service.recordings.register_started(parent, source=Source.RECORD_VERB, channels=2, call=shown)
+    running = start_recording(service, parent, source=Source.RECORD_VERB, channels=2, call=shown)
     finish(service, running, channels=2)
     deletions = [running.id]
 
@@ -558,7 +557,7 @@ def _fetch_while_deleted(
 def _conference(mine: FunctionClient) -> tuple[str, str, tuple[str, str]]:
     """Register a conference without participants; return its id, its name and its path."""
     name = secrets.token_hex(8)
-    conference = api_bootstrap.get_api_services().conferences.register(mine.account, name).id
+    conference = open_conference(api_bootstrap.get_api_services(), mine.account, name).id
     return conference, name, ("Conferences", mine.sid(ResourceType.CONFERENCE, conference))
 
 
@@ -566,7 +565,7 @@ def _begin(mine: FunctionClient, conference: str) -> str:
     """Let two calls join; return the id of the first."""
     calls = [_call(mine), _call(mine)]
     for call in calls:
-        api_bootstrap.get_api_services().conferences.join(mine.account, conference, call)
+        join_conference(api_bootstrap.get_api_services(), mine.account, conference, call)
     return calls[0]
 
 
@@ -645,9 +644,10 @@ def _use_confirmed_updates(mine: FunctionClient, recorder: Recorder) -> None:
             TableName=os.environ["RECORDINGS_TABLE"], Key={name: {"S": value} for name, value in key.items()},
             UpdateExpression="SET engine = :engine", ExpressionAttributeValues={":engine": {"S": "dialer"}},
         )  # fmt: skip
-        recording = services.recordings.register_started(
-            Parent(mine.account, kind, parent), source=Source.START_CALL_RECORDING, call=first
-        )
+        recording = start_recording(
+            services, Parent(mine.account, kind, parent), source=Source.START_CALL_RECORDING, call=first,
+            engine="dialer",
+        )  # fmt: skip
         collection, resource = (
             ("Calls", ResourceType.CALL) if kind is ParentKind.CALL else ("Conferences", ResourceType.CONFERENCE)
         )

@@ -1,24 +1,17 @@
-"""Conferences: read, end, play announcements and join."""
+"""Conferences: read, end, play announcements, and what a new participant changes."""
 
 from dataclasses import dataclass, replace
 
-from tapedeck.domain.call import UNANSWERED, Call
+from tapedeck.domain.call import Call
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus
 from tapedeck.domain.errors import (
-    CallHasEnded,
-    CallNotInProgress,
     ConferenceNotInProgress,
-    NameInUse,
     NotFound,
-    StoreBusy,
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.leaving import conference_after_end, conference_ending, write_ending
-from tapedeck.operations.recordings import MAX_ATTEMPTS
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndTransaction, ParentConflict
 from tapedeck.ports.stores import Store
 
@@ -125,105 +118,6 @@ class Conferences:
 
         ending = write_ending(self._store.end, build, found)
         return (ending.conference_after if ending is not None else None) or found
-
-    def register(
-        self,
-        account: str,
-        name: str,
-        *,
-        record: bool = False,
-        callback: CallbackSubscription | None = None,
-        conference: str | None = None,
-    ) -> Conference:
-        """Store a conference as if the media engine had opened it now, without participants.
-
-        Args:
-            account: the account's id.
-            name: its friendly name.
-            record: whether to record it.
-            callback: the subscription to its events, if any.
-            conference: the id that the media engine assigned; None for a new one.
-
-        Raises:
-            NameInUse: another conference of this name is live.
-        """
-        now = self._clock()
-        new_conference = Conference(
-            account, conference or new_id(now), name, ConferenceStatus.INIT, now // 1000, record=record,
-            callback=callback,
-        )  # fmt: skip
-        takes_over_from: str | None = None
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                self._store.put_conference(new_conference, takes_over_from)
-            except NameTaken as taken:
-                holder = self._store.get_conference(account, taken.holder)
-                if holder is not None and holder.is_live:
-                    raise NameInUse from taken
-                takes_over_from = taken.holder
-            else:
-                return new_conference
-        raise StoreBusy
-
-    def join(
-        self,
-        account: str,
-        conference: str,
-        call: str,
-        *,
-        start_on_enter: bool = True,
-        end_on_exit: bool = False,
-        muted: bool = False,
-        hold: bool = False,
-    ) -> Conference:
-        """Add a call to a conference, which begins with the second participant.
-
-        Idempotent for a call that is already inside.
-
-        Args:
-            account: the account's id.
-            conference: the conference's id.
-            call: the id of the call that entered.
-            start_on_enter: whether the conference may begin with this participant.
-            end_on_exit: whether the conference ends when this participant leaves.
-            muted: whether it enters muted.
-            hold: whether it enters on hold.
-
-        Raises:
-            NotFound: no such conference or call.
-            ConferenceNotInProgress: the conference has ended.
-            CallHasEnded: the call has ended.
-            CallNotInProgress: the call has not been answered.
-        """
-        now = self._clock() // 1000
-        for _ in range(MAX_ATTEMPTS):
-            conference_now, participant = self._store.get_membership(account, conference, call)
-            call_now = self._store.get_call(account, call)
-            if conference_now is None or call_now is None:
-                raise NotFound
-            if not conference_now.is_live:
-                raise ConferenceNotInProgress
-            if participant is not None and participant.is_inside:
-                return conference_now
-            _require_answered(call_now)
-            participant = joined_participant(
-                conference_now, call, participant, now, start_on_enter=start_on_enter, end_on_exit=end_on_exit,
-                muted=muted, hold=hold,
-            )  # fmt: skip
-            after = conference_after_join(conference_now, participant, participant.joined)
-            try:
-                self._store.join_conference(conference_now, after, call_now, participant)
-            except ParentConflict:
-                continue
-            return after
-        raise StoreBusy
-
-
-def _require_answered(call: Call) -> None:
-    if call.status in UNANSWERED:
-        raise CallNotInProgress
-    if not call.is_live:
-        raise CallHasEnded
 
 
 def joined_participant(

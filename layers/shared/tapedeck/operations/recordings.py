@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     NoActiveRecording,
@@ -124,55 +124,6 @@ class Recordings:
                     return running, False
             else:
                 return recording, True
-        raise StoreBusy
-
-    def register_started(
-        self,
-        parent: Parent,
-        *,
-        source: Source,
-        channels: int = 1,
-        call: str,
-        track: str = "both",
-        trim: str = "do-not-trim",
-        callback: CallbackSubscription | None = None,
-        recording: str | None = None,
-    ) -> Recording:
-        """Store a recording as if the media engine had started it now; one that is already stored stays unchanged.
-
-        Args:
-            parent: the recorded call or conference.
-            source: what started it.
-            channels: 1 or 2.
-            call: the recording's CallSid: the parent, or the conference's first participant.
-            track: `inbound`, `outbound` or `both`.
-            trim: `do-not-trim` or `trim-silence`.
-            callback: the subscription to its events, if any.
-            recording: the id that the media engine assigned; None for a new one.
-
-        Raises:
-            NotFound: no such parent.
-            NotEligibleForRecording: the parent is not in progress, or has the maximum number of active recordings.
-        """
-        now = self._clock()
-        identifier = recording or new_id(now)
-        begun = Recording(
-            id=identifier, parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
-            confirmed_version=1, started=now // 1000, call=call, channels=channels, track=track, trim=trim,
-            callback=callback,
-        )  # fmt: skip
-        expected: Call | Conference | None = None
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                self._store.start_recording(begun, expected, self._kept(parent, expected))
-            except ParentConflict as changed:
-                if changed.found is None:
-                    raise NotFound from changed
-                expected = changed.found
-                if expected.status not in {CallStatus.IN_PROGRESS, ConferenceStatus.IN_PROGRESS}:
-                    raise NotEligibleForRecording from changed
-            else:
-                return begun
         raise StoreBusy
 
     def stop_if_start_unconfirmed(self, parent: Parent, recording: str) -> Recording:
