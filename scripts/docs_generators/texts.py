@@ -63,6 +63,7 @@ METRICS: Final = {
     "CallbacksExhausted": "when a callback is given up",
     "CaptureConflict": "when an engine reports another capture than the stored one",
     "PausesRefused": "when an engine refuses to pause a recording",
+    "PausesEndedByEngine": "when an engine resumes a recording that a request has paused; the pause is sent again",
 }
 
 _LOG: Final = "[functions' log](#search-the-logs)"
@@ -145,6 +146,10 @@ ALARM_ACTIONS: Final = {
         "compare it with the file on the engine's host. To replace it, delete the recording."
     ),
     "PausesRefusedAlarm": f"Audio is captured during a pause now. Follow {_CONNECTOR} at once.",
+    "PausesEndedByEngineAlarm": (
+        f"Find the recordings in the {_LOG}, by the metric `PausesEndedByEngine`. Audio of the pause may be in them: "
+        "delete or replace it. Then correct the connector, which must not resume what a command has paused."
+    ),
     "EngineTrespassAlarm": (
         f"Find engine, account and resource in the {_LOG}, by the code `not_yours`. If the engine's token has leaked, "
         "[replace it](../how-to/manage-engines.md#replace-a-token)."

@@ -22,7 +22,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.engines import LiveResource
+from tapedeck.ports.engines import Listing, LiveResource
 from tapedeck.ports.recordings import TransitionRejected
 from tests.conftest import TestAccount
 from tests.reporter import NotTaken, join_conference, open_conference, start_recording
@@ -180,10 +180,10 @@ def test_what_an_engine_has_for_long_is_found(live: LiveIndex, account: TestAcco
     for hour in range(3):
         identifier = new_id((NOW + hour * 3_600) * 1000)
         call = service.calls.register(account.id, to="", from_="", direction="inbound", call=identifier)
-        assert live.set_boot(engine, LiveResource("call", account.id, call.id), fresh())
+        assert live.set_boot(engine, LiveResource("call", account.id, call.id), fresh(), NOW) is Listing.STORED
         calls.append(call.id)
     conference = open_conference(service, account.id, fresh(), conference=new_id(NOW * 1000), engine=engine)
-    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), fresh())
+    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), fresh(), NOW) is Listing.STORED
     assert [found.id for found in live.find_old(engine, NOW)] == []
     assert {found.id for found in live.find_old(engine, NOW + 3_601)} == {*calls[:2], conference.id}
     service.calls.end(account.id, calls[0])
@@ -196,15 +196,15 @@ def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccoun
     service, boot = api_bootstrap.get_api_services(), fresh()
     call = service.calls.register(account.id, to="", from_="", direction="inbound")
     listed = LiveResource("call", account.id, call.id)
-    assert live.set_boot(engine, listed, boot) is True
+    assert live.set_boot(engine, listed, boot, NOW) is Listing.STORED
     assert service.calls.get(account.id, call.id) == replace(call, engine=engine, boot=boot)
-    assert live.set_boot("other", listed, fresh()) is None
-    assert live.set_boot(engine, LiveResource("call", account.id, fresh()), boot) is None
+    assert live.set_boot("other", listed, fresh(), NOW) is Listing.UNKNOWN
+    assert live.set_boot(engine, LiveResource("call", account.id, fresh()), boot, NOW) is Listing.UNKNOWN
     ended = service.calls.end(account.id, call.id)
-    assert live.set_boot(engine, listed, fresh()) is False
+    assert live.set_boot(engine, listed, fresh(), NOW) is Listing.OVER
     assert service.calls.get(account.id, call.id) == ended
     conference = open_conference(service, account.id, fresh(), engine=engine)
-    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), boot) is True
+    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), boot, NOW) is Listing.STORED
     assert service.conferences.get(account.id, conference.id) == replace(conference, boot=boot)
 
 
@@ -220,8 +220,8 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     listed = LiveResource("recording", account.id, recording.id, parent)
     capturing = replace(listed, is_capturing=True)
 
-    def version_after(resource: LiveResource) -> int:
-        assert live.set_boot(engine, resource, fresh()) is True
+    def version_after(resource: LiveResource, listing: Listing = Listing.STORED) -> int:
+        assert live.set_boot(engine, resource, fresh(), NOW) is listing
         return service.recordings.get(parent, recording.id).version
 
     assert version_after(capturing) == 1
@@ -232,11 +232,31 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
         found, replace(found, confirmed_version=paused.version, effective_version=paused.version), fresh()
     )
     assert version_after(listed) == 2
-    assert version_after(capturing) == 3
+    assert version_after(capturing, Listing.PAUSED_AGAIN) == 3
     assert version_after(capturing) == 3
     service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
     assert version_after(listed) == 4
-    assert live.set_boot(engine, capturing, fresh()) is False
+    assert live.set_boot(engine, capturing, fresh(), NOW) is Listing.OVER
+
+
+def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """A recording that the engine paused by itself, and captures in a new session, is in progress again."""
+    service = api_bootstrap.get_api_services()
+    call = service.calls.register(account.id, to="", from_="", direction="inbound")
+    parent = Parent(account.id, ParentKind.CALL, call.id)
+    recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
+    paused = replace(
+        recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2, own_version=2,
+        pause_behavior="silence",
+    )  # fmt: skip
+    service.recordings._store.change_recording(recording, paused, fresh())
+    listed = LiveResource("recording", account.id, recording.id, parent, is_capturing=True)
+    boot = fresh()
+    assert live.set_boot(engine, listed, boot, NOW + 7) is Listing.STORED
+    assert service.recordings.get(parent, recording.id) == replace(
+        paused, status=RecordingStatus.IN_PROGRESS, version=3, confirmed_version=3, own_version=3, updated=NOW + 7,
+        pause_behavior=None, engine=engine, boot=boot,
+    )  # fmt: skip
 
 
 def test_participants_with_commands_are_found(live: LiveIndex, account: TestAccount) -> None:
@@ -281,7 +301,7 @@ class EngineRun:
             *(LiveResource("recording", self.account, each.id, each.parent) for each in self.recordings),
         ]
         for resource in listed[:: 2 - which % 2]:
-            self.live.set_boot(self.engine, resource, fresh())
+            self.live.set_boot(self.engine, resource, fresh(), NOW)
 
     def join(self, which: int) -> None:
         """A call joins a conference; every second one ends it on its exit."""

@@ -98,14 +98,17 @@ def test_reads_how_far_the_engine_is(store: Store, account: TestAccount) -> None
     store.start_call_recording(recording, None, frozenset())
     status = RecordingStatus.IN_PROGRESS
     assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 1, 0)
-    after = replace(recording, confirmed_version=1, effective_version=1, refused_version=1, refused_code="busy")
+    after = replace(
+        recording, version=4, confirmed_version=3, effective_version=2, own_version=1, refused_version=4,
+        refused_code="busy",
+    )  # fmt: skip
     store.change_recording(recording, after, fresh())
-    assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 1, 1, 1, 1, "busy")
-    stopped = replace(after, status=RecordingStatus.STOPPED, version=2)
+    assert store.get_progress(recording.parent, recording.id) == RecordingProgress(status, 4, 3, 2, 1, 4, "busy")
+    stopped = replace(after, status=RecordingStatus.STOPPED, version=5)
     store.change_recording(after, stopped, fresh())
     store.note_capture(recording.parent, recording.id, 44, "ab" * 32, 1)
     assert store.get_progress(recording.parent, recording.id) == RecordingProgress(
-        RecordingStatus.STOPPED, 2, 1, 1, 1, "busy", is_captured=True
+        RecordingStatus.STOPPED, 5, 3, 2, 1, 4, "busy", is_captured=True
     )
     assert store.get_progress(recording.parent, fresh()) is None
 
@@ -219,6 +222,31 @@ def test_illegal_transition_is_rejected(
         store.transition_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
     assert raised.value.found == recording
     assert store.get_recording(recording.parent, recording.id) == recording
+
+
+@pytest.mark.parametrize(("own_version", "accepted"), [(2, True), (1, False), (0, False)])
+def test_a_pause_of_the_engine_can_be_paused(
+    store: Store, account: TestAccount, own_version: int, *, accepted: bool
+) -> None:
+    """A pause that the engine made by itself becomes a requested one with a new version; any other stays as it is."""
+    recording = start(store, put_call(store, account))
+    parent, write = recording.parent, fresh()
+    own = replace(
+        recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2,
+        own_version=own_version, pause_behavior="silence",
+    )  # fmt: skip
+    store.change_recording(recording, own, fresh())
+    requested = replace(own, version=3, pause_behavior="skip", updated=NOW + 5)
+    for _ in range(2):  # the second time is a repetition whose response was lost
+        if accepted:
+            paused = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 5, write)
+            assert paused == requested
+        else:
+            with pytest.raises(TransitionRejected):
+                store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 5, write)
+    assert store.get_recording(parent, recording.id) == (requested if accepted else own)
+    with pytest.raises(TransitionRejected):
+        store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 6, fresh())
 
 
 def test_transition_of_an_unknown_recording_creates_nothing(store: Store, account: TestAccount) -> None:

@@ -105,7 +105,7 @@ def test_the_metrics_are_found_in_the_code() -> None:
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict", "CommandsExpired",
         "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed",
         "EngineLost", "EngineTrespass", "EngineUnavailable", "EventsDead", "EventsLater", "EventsRefused",
-        "EventsStale", "Faults", "Milliseconds", "PausesRefused", "PausesUnconfirmed",
+        "EventsStale", "Faults", "Milliseconds", "PausesEndedByEngine", "PausesRefused", "PausesUnconfirmed",
         "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs", "UrgentSendsFailed",
     ]  # fmt: skip
 

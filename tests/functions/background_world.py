@@ -199,6 +199,9 @@ class FakeLog:
     def lost_resources(self, **_line: Any) -> None:
         """Ignore the lines about what a new session ended."""
 
+    def ended_pauses(self, **_line: Any) -> None:
+        """Ignore the lines about pauses that an engine ended."""
+
     def unhandled_error(self, operation: str, request_id: str | None, error: BaseException, **line: Any) -> None:
         """Log an unexpected error by its class."""
         self.background(operation=operation, request_id=request_id, error=type(error).__name__, **line)

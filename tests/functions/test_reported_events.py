@@ -928,7 +928,7 @@ def test_a_capture_that_begins_anew_is_paused_again(world: World, applied: Inges
     ("status", "kind", "changes"),
     [
         ("in-progress", "recording.paused", {"status": RecordingStatus.PAUSED, "pause_behavior": "skip"}),
-        ("paused", "recording.resumed", {"status": RecordingStatus.IN_PROGRESS, "pause_behavior": None}),
+        ("own pause", "recording.resumed", {"status": RecordingStatus.IN_PROGRESS, "pause_behavior": None}),
         ("in-progress", "recording.stopped", {"status": RecordingStatus.STOPPED, "ended": START + 3}),
         ("paused", "recording.stopped", {"status": RecordingStatus.STOPPED, "ended": START + 3}),
     ],
@@ -937,16 +937,53 @@ def test_the_engine_pauses_resumes_and_stops_a_recording(
     world: World, applied: Ingest, status: str, kind: str, changes: dict[str, Any]
 ) -> None:
     """A transition that the engine makes itself is stored at the engine's time, and is confirmed."""
-    recording = world.stage.recording(world.stage.call(), status, confirmed_version=1)
+    recording = world.stage.recording(world.stage.call(), status.replace("own pause", "paused"), confirmed_version=1)
     world.stage.write(recording, confirmed=recording.version)
+    if status == "own pause":
+        recording = replace(recording, own_version=recording.version)
+        world.stage.write(recording, own=recording.version)
     at = world.clock() + 3_000
     now = world.clock.step(5)
     applied(kind, **_about(recording), pause_behavior="skip", at=at)
     version = recording.version + 1
     assert recording_of(world, recording) == replace(
         recording, version=version, confirmed_version=version, updated=now, last_event_seq=world.last_seq,
-        effective_version=version if kind == "recording.paused" else 0, **changes,
+        own_version=version, effective_version=version if kind == "recording.paused" else 0, **changes,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_the_engine_cannot_end_a_requested_pause(
+    world: World, applied: Ingest, ignored: Ingest, *, is_confirmed: bool
+) -> None:
+    """If the engine resumes what a request has paused, the pause gets a new version and is sent again."""
+    recording = world.stage.recording(world.stage.call())
+    applied("recording.started", **_about(recording), version=1, seq=2)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    if not is_confirmed:
+        ignored("recording.resumed", **_about(recording), seq=4)
+        found = recording_of(world, recording)
+        assert (found.status, found.version, found.is_pending) == (RecordingStatus.PAUSED, 2, True)
+        return
+    applied("recording.paused", **_about(recording), version=2, seq=3)
+    paused = recording_of(world, recording)
+    applied("recording.resumed", **_about(recording), seq=4)
+    assert recording_of(world, recording) == replace(paused, version=3, last_event_seq=4)
+    assert recording_of(world, recording).is_pending
+
+
+def test_a_request_takes_over_a_pause_of_the_engine(world: World, applied: Ingest) -> None:
+    """After a request, the engine's own pause is a requested one: with a command, which it confirms."""
+    recording = world.stage.recording(world.stage.call())
+    applied("recording.started", **_about(recording), version=1, seq=2)
+    applied("recording.paused", **_about(recording), seq=3)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    requested = recording_of(world, recording)
+    assert (requested.version, requested.own_version, requested.is_pending) == (3, 2, True)
+    applied("recording.paused", **_about(recording), version=3, seq=4)
+    applied("recording.resumed", **_about(recording), seq=5)
+    found = recording_of(world, recording)
+    assert (found.status, found.version, found.is_pending) == (RecordingStatus.PAUSED, 4, True)
 
 
 def test_an_older_transition_is_ignored(world: World, applied: Ingest, ignored: Ingest) -> None:
@@ -1075,6 +1112,7 @@ def test_a_recording_is_completed(
         confirmed_version=recording.version + versions, duration=2, updated=now, pause_behavior=found.pause_behavior,
         ended=recording.ended if status == "stopped" else now, last_event_seq=event["seq"] * (status != "stopped"),
         captured_at=now, capture_size=event["bytes"], capture_sha256=event["sha256"],
+        own_version=0 if status == "stopped" else recording.version + 1,
     )  # fmt: skip
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     before = all_items(world)

@@ -492,16 +492,10 @@ class ConfirmingWorld(World):
         return found
 
     def _resumed_after(self, request: PauseRequest) -> float:
-        """Return when the recording was resumed after a pause was answered: by a request, or by the engine itself."""
-        own_changes, changes = self.actor.log.own_changes[request.recording], self.history.changes[request.recording]
-        own = [at for at, status in own_changes if status == "in-progress"]
-        steps = [(old, new) for old, new in pairwise(changes) if old.status != new.status]
-        resumed = [(new.at, new.cause) for _, new in steps if new.status == "in-progress"]
-        reported = sum(cause == "event" and at < request.answered for at, cause in resumed)
-        if sum(at <= request.answered for at in own) > reported:
-            return request.answered  # the engine has resumed by itself, and its report is on the way
-        requested = [at for at, cause in resumed if cause == "request"]
-        return min((at for at in [*requested, *own] if at >= request.answered), default=inf)
+        """Return when a request resumed the recording after a pause was answered."""
+        changes = pairwise(self.history.changes[request.recording])
+        resumed = [new.at for old, new in changes if (old.status, new.status) == ("paused", "in-progress")]
+        return min((at for at in resumed if at >= request.answered), default=inf)
 
     def _unexplained(self, recording: str, changes: Sequence[Change]) -> Iterator[str]:
         """Each status that an event brought about is one that the engine took by itself, each time once."""

@@ -48,6 +48,7 @@ class Capture:
     """A recording on the engine: the state that was carried out last, with its version.
 
     `resumes` is the version of a resume that is carried out but held back, 0 for one of the engine's own, else None.
+    `is_own_pause`: the engine has paused it by itself, and may resume it; a command to pause takes the pause over.
     """
 
     account: str
@@ -57,6 +58,7 @@ class Capture:
     version: int
     pause_behavior: str = "silence"
     resumes: int | None = None
+    is_own_pause: bool = False
 
     @property
     def accepted_version(self) -> int:
@@ -273,6 +275,7 @@ class EngineActor:
 
     def _do_and_report(self, capture: Capture, status: str, version: int) -> None:
         """Change a capture, and report that it has changed."""
+        capture.is_own_pause = False
         self._set(capture, status)
         capture.version = version
         self._answer(capture, version)
@@ -325,19 +328,23 @@ class EngineActor:
         self._report({**capture.subject, "type": "recording.started", "source": source})
 
     def change_by_itself(self) -> None:
-        """Pause a capture that runs, or resume one that is paused, because someone at the engine wants it."""
+        """Pause a capture that runs, or resume one that the engine has paused: someone at the engine wants it."""
         active = [each for each in self._disk.captures.values() if each.status != "stopped" and each.resumes is None]
         if not active or not self.is_up:
             return
         capture, boot = active[-1], self._boot
         if capture.status == "in-progress":
             self._change_by_itself(capture, "paused", self._schedule.clock())
-        else:
+        elif self._may_resume(capture):
             capture.resumes = 0
             self._schedule.after(self.HOLD_BACK_MS, lambda: self._resume(capture, 0, boot))
 
+    def _may_resume(self, capture: Capture) -> bool:
+        return capture.is_own_pause
+
     def _change_by_itself(self, capture: Capture, status: str, decided: int) -> None:
         self._set(capture, status)
+        capture.is_own_pause = status == "paused"
         self.log.own_changes[capture.recording].append((decided, status))
         self._report({**capture.subject, "type": ANSWERS[status]})
 

@@ -2,8 +2,8 @@
 
 The engine keeps a log of what it really captures. The invariants:
 
-- I1: from the moment at which a pause is answered with 200, nothing is captured until a later request, or the engine
-  itself, resumes the recording.
+- I1: from the moment at which a pause is answered with 200, nothing is captured until a later request resumes the
+  recording.
 - I2: after 408 or 503 the pause stays requested: the recording is paused, or what a later request made it, and the
   engine follows. The engine's reports never change what was requested.
 - I3: every request is answered within 2.5 seconds and 100 ms. Not counted is the time for which its process stood
@@ -14,11 +14,15 @@ The engine keeps a log of what it really captures. The invariants:
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Final
 from unittest.mock import patch
 
 import pytest
 
+from tapedeck.adapters.dynamodb import recordings
+from tapedeck.adapters.dynamodb.expressions import Attr
 from tapedeck.domain import recording_decision
 from tapedeck.domain.recording import Recording
 from tapedeck.operations.confirmations import Confirmations
@@ -32,6 +36,8 @@ AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
 """Seeds per test."""
 
 MAX_SEEDS_OF_A_CONTROL: Final = 300
+
+SEEDS_OF_A_DEFENCE: Final = scaled(deep=5_000, ci=100, fast=10)
 
 
 def run(make_world: Callable[[], ConfirmingWorld]) -> tuple[list[str], Counter[str]]:
@@ -47,7 +53,7 @@ def test_a_200_on_a_pause_is_true(first: int) -> None:
     """I1 to I5 hold, and the runs have every kind of answer and of fault, in both dialects."""
     wrong, happened = {}, Counter[str]()
     for seed in range(first, first + AT_ONCE):
-        violations, counted = run(lambda seed=seed: ConfirmingWorld(seed))  # type: ignore[misc]
+        violations, counted = run(partial(ConfirmingWorld, seed))
         happened += counted
         if violations:
             wrong[seed] = violations
@@ -99,6 +105,13 @@ class HastyConfirmations(Confirmations):
         return found is not None and found.confirmed_version >= wanted.version
 
 
+class TrustingConfirmations(Confirmations):
+    """Takes a pause that the engine made by itself for the one that was requested."""
+
+    def _is_confirmed(self, wanted: Recording, found: RecordingProgress | None) -> bool:
+        return super()._is_confirmed(wanted, replace(found, own_version=0) if found is not None else None)
+
+
 class HastyActor(EngineActor):
     """Reports a pause before it has stopped to capture."""
 
@@ -125,6 +138,19 @@ class ForgetfulActor(EngineActor):
         self._disk.ended.clear()
 
 
+class UnboundActor(EngineActor):
+    """Resumes what a command has paused."""
+
+    def _may_resume(self, _capture: Capture) -> bool:
+        return True
+
+
+class UnboundEngine(ConfirmingWorld):
+    """Its engine resumes any recording by itself."""
+
+    ACTOR = UnboundActor
+
+
 class HastyDeployment(ConfirmingWorld):
     """Answers when any later version is confirmed."""
 
@@ -135,6 +161,12 @@ class HastyEngine(ConfirmingWorld):
     """Its engine reports before it acts."""
 
     ACTOR = HastyActor
+
+
+class TrustingDeployment(ConfirmingWorld):
+    """Answers a pause at once if the engine has paused the recording by itself."""
+
+    CONFIRMATIONS = TrustingConfirmations
 
 
 class ForgetfulEngine(ConfirmingWorld):
@@ -154,7 +186,7 @@ def violated_within(make_world: Callable[[int], ConfirmingWorld], invariant: str
     return any(
         violation.startswith(f"{invariant}:")
         for seed in range(MAX_SEEDS_OF_A_CONTROL)
-        for violation in run(lambda seed=seed: make_world(seed))[0]  # type: ignore[misc]
+        for violation in run(partial(make_world, seed))[0]
     )
 
 
@@ -192,3 +224,21 @@ def test_the_reconciler_is_necessary() -> None:
     """I2 is violated without the reconciler if both copies of a command are lost."""
     lost = {"urgent copy lost": 0.5, "net copy lost": 0.5}
     assert violated_within(lambda seed: ConfirmingWorld(seed, reconciles=False, rates=lost), "I2")
+
+
+def test_an_engine_must_not_resume_what_a_command_has_paused() -> None:
+    """I1 is violated if an engine resumes any recording by itself."""
+    assert violated_within(UnboundEngine, "I1")
+
+
+def test_a_pause_that_its_engine_ends_is_sent_again() -> None:
+    """With an engine that resumes any recording by itself, the recording is still paused in the end, as requested."""
+    violations = [each for seed in range(SEEDS_OF_A_DEFENCE) for each in run(partial(UnboundEngine, seed))[0]]
+    assert [each for each in violations if not each.startswith("I1:")] == []
+
+
+@pytest.mark.ci
+def test_a_pause_of_the_engine_is_not_enough() -> None:
+    """I1 is violated if a pause is answered because the engine has paused the recording by itself."""
+    with patch.object(recordings, "_IS_PAUSED_BY_ENGINE", Attr("status").not_exists()):
+        assert violated_within(TrustingDeployment, "I1")

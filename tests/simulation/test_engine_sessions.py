@@ -14,7 +14,7 @@ from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Sourc
 from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, SessionOpening, SessionSuperseded
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.engines import LiveResource
+from tapedeck.ports.engines import Listing, LiveResource
 from tests.reporter import join_conference, open_conference, start_recording
 from tests.simulation.world import World
 
@@ -129,7 +129,7 @@ def test_a_list_is_answered_with_what_is_unknown_and_what_has_ended(world: World
     """Ids that do not exist, or belong to another engine or account, are unknown; final ones have ended."""
     live, ended, foreign = begin(world), begin(world), begin(world)
     world.calls.end(world.account, ended)
-    world.live.set_boot("other", call_resource(world, foreign), boot(world))
+    world.live.set_boot("other", call_resource(world, foreign), boot(world), world.clock() // 1000)
     missing = new_id(world.clock())
     answer = opened(world, boot(world), [call_resource(world, each) for each in (live, ended, foreign, missing)])
     assert (list(answer.unknown), list(answer.ended)) == ([foreign, missing], [ended])
@@ -275,7 +275,8 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
     )
     if engine is not None:
         for kind, resource in (("call", call), ("conference", conference)):
-            assert world.live.set_boot(engine, LiveResource(kind, world.account, resource), boot(world))
+            listed = LiveResource(kind, world.account, resource)
+            assert world.live.set_boot(engine, listed, boot(world), world.clock() // 1000) is Listing.STORED
     if engine == "deleted":
         world.presences.delete_presence(engine, world.clock() // 1000)
     monitor = world.background.engine_monitor

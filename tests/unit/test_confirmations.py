@@ -164,6 +164,12 @@ def test_a_later_request_has_resumed_the_recording() -> None:
     assert World([SILENT, progress(STATUS.IN_PROGRESS, 6, 5, 5)]).refuse() == "overtaken"
 
 
+def test_a_pause_of_the_engine_is_not_the_one_that_was_requested() -> None:
+    """A recording that was resumed, and that its engine has paused by itself since, may be resumed by the engine."""
+    assert World([SILENT, progress(STATUS.PAUSED, 5, 5, 5, own_version=5)]).refuse() == "overtaken"
+    assert World([SILENT, progress(STATUS.PAUSED, 6, 6, 6, own_version=5)]).wait() == PAUSED
+
+
 def test_a_later_pause_has_replaced_it() -> None:
     """A pause that was resumed and paused again is confirmed once the last pause took effect, not before."""
     world = World([progress(STATUS.PAUSED, 5, 3), progress(STATUS.PAUSED, 5, 3, 3), progress(STATUS.PAUSED, 5, 5, 5)])

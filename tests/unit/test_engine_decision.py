@@ -78,6 +78,8 @@ unstarted: Final = replace(running, engine=None, confirmed_version=0, last_event
 unstarted_pause: Final = replace(unstarted, status=S.PAUSED, version=2)
 pausing: Final = replace(running, status=S.PAUSED, version=2)
 paused: Final = replace(pausing, confirmed_version=2)
+own_pause: Final = replace(paused, own_version=2)
+requested_again: Final = replace(pausing, own_version=1)
 overtaken: Final = replace(running, version=3)
 stopped: Final = replace(running, status=S.STOPPED, version=2, confirmed_version=2)
 stopping: Final = replace(stopped, confirmed_version=1)
@@ -281,6 +283,7 @@ CAPTURES: Final[list[Row]] = [
     (at(pausing), starts_paused, {"version": 2}, Confirm(2)),
     (at(pausing), starts, {"version": 2}, REPEATED),
     (at(paused), starts, {}, Apply(StateChange.REPEAT_PAUSE)),
+    (at(own_pause), starts, {}, Apply(StateChange.MOVE_RECORDING)),
     (at(paused), starts, {"seq": 5}, REPEATED),
     (at(paused), starts_paused, {}, REPEATED),
     (at(pausing), starts, {}, REPEATED),
@@ -303,6 +306,13 @@ CAPTURES: Final[list[Row]] = [
     (at(running), pauses, {"seq": 4}, STALE),
     (at(running), resumes, {}, Touch()),
     (at(pausing), resumes, {}, STALE),
+    (at(paused), resumes, {}, Apply(StateChange.REPEAT_PAUSE)),
+    (at(paused), resumes, {"seq": 4}, STALE),
+    (at(own_pause), resumes, {}, Apply(StateChange.MOVE_RECORDING)),
+    (at(own_pause), resumes, {"seq": 4}, STALE),
+    (at(own_pause), pauses, {}, Touch()),
+    (at(requested_again), resumes, {}, STALE),
+    (at(requested_again), pauses, {"version": 2}, Confirm(2)),
     (at(pausing), pauses, {}, Touch()),
     (at(pausing), pauses, {"version": 2, "seq": 1}, Confirm(2)),
     (at(pausing), resumes, {"version": 2}, WRONG_STATE),

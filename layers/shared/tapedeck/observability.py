@@ -222,6 +222,14 @@ class CanonicalLog:
         fields = {"operation": "open_engine_session", "engine": engine, "boot": boot}
         self._write("engine_session", fields, {"ResourcesLost": number})
 
+    def ended_pauses(self, *, engine: str, boot: str, recordings: Sequence[str]) -> None:
+        """Log that a new session captures recordings that a request had paused; emit `PausesEndedByEngine`.
+
+        `boot` is the session's id.
+        """
+        fields = {"operation": "open_engine_session", "engine": engine, "boot": boot, "recordings": list(recordings)}
+        self._write("engine_session", fields, {"PausesEndedByEngine": len(recordings)})
+
     def task(
         self,
         *,

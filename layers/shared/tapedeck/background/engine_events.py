@@ -13,7 +13,17 @@ from tapedeck.background.event_writes import EventWriter
 from tapedeck.domain.engine_decision import decide
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import RefusalReport, Report
-from tapedeck.domain.engine_situation import Apply, Confirm, Decision, Ignore, Later, Refuse, Situation, Touch
+from tapedeck.domain.engine_situation import (
+    Apply,
+    Confirm,
+    Decision,
+    Ignore,
+    Later,
+    Refuse,
+    Situation,
+    StateChange,
+    Touch,
+)
 from tapedeck.domain.errors import CaptureConflict, MediaMissing, StoreBusy
 from tapedeck.domain.recording_decision import OTHER_CAPTURE, is_refused_pause
 from tapedeck.ports.clock import Clock
@@ -101,10 +111,13 @@ def _result_of(decision: Decision) -> EventResult:
 def _marked(result: EventResult, situation: Situation, event: EngineEvent, report: Report) -> EventResult:
     """Add counts, and what a refused command leads to: a resync if something is gone.
 
-    The counts are those of refused pauses, and of captures that differ from the stored one (C-214).
+    The counts are those of refused pauses, of requested pauses that the engine has ended (C-259), and of captures that
+    differ from the stored one (C-214).
     """
     if result.reason == OTHER_CAPTURE:
         return replace(result, counted={"CaptureConflict": 1})
+    if result.reason == StateChange.REPEAT_PAUSE:
+        return replace(result, counted={"PausesEndedByEngine": 1})
     if not isinstance(report, RefusalReport) or result.outcome in {EventOutcome.LATER, EventOutcome.REFUSED}:
         return result
     is_new = result.outcome is EventOutcome.TAKEN and is_refused_pause(situation, event)

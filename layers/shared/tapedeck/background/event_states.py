@@ -64,6 +64,7 @@ def new_recording(event: EngineEvent, report: CaptureStartReport, new: NewRecord
             updated=now, confirmed_version=1, started=event.occurred_at(report.recording, now), call=call,
             channels=report.channels, track=report.track, trim=new.trim, callback=new.callback,
             pause_behavior="silence" if report.is_paused else None, effective_version=int(report.is_paused),
+            own_version=int(report.is_paused),
             engine=event.engine, last_event_seq=event.seq,
         ),
         report.evidence,
@@ -278,6 +279,7 @@ def moved(
         version=version,
         updated=now,
         confirmed_version=version,
+        own_version=version,
         last_event_seq=max(recording.last_event_seq, event.seq),
     )
     match target:
@@ -287,6 +289,11 @@ def moved(
             return replace(after, ended=event.occurred_at(recording.id, now))
         case _:
             return replace(after, pause_behavior=None)
+
+
+def paused_again(recording: Recording, event: EngineEvent) -> Recording:
+    """Return a recording whose requested pause is sent again, because the engine has ended it by itself (C-259)."""
+    return replace(recording, version=recording.version + 1, last_event_seq=max(recording.last_event_seq, event.seq))
 
 
 def confirmed(recording: Recording, event: EngineEvent, version: int, *, is_pause: bool) -> Recording:

@@ -254,10 +254,8 @@ class EventWriter:
             after = states.started(recording, event, report, decision.confirms, self._now)
             self._change_recording(recording, after, event, report)
             return
-        if decision.change is StateChange.REPEAT_PAUSE:
-            recording = _required(situation.recording)
-            repeated = replace(recording, version=recording.version + 1, last_event_seq=event.seq)
-            self._change_recording(recording, repeated, event, report)
+        if decision.change in {StateChange.REPEAT_PAUSE, StateChange.MOVE_RECORDING}:
+            self._apply_to_recording(_required(situation.recording), decision.change, event, report)
             return
         parent, new = situation.parent, _required(report.new)
         if parent is None:
@@ -280,8 +278,13 @@ class EventWriter:
             target, behavior = RecordingStatus.STOPPED, "silence"
             if isinstance(report, CaptureTransitionReport):
                 target, behavior = report.status, report.pause_behavior
+            elif isinstance(report, CaptureStartReport):
+                target = RecordingStatus.IN_PROGRESS
             after = states.moved(recording, event, target, self._now, behavior)
             self._change_recording(recording, after, event, report)
+            return
+        if change is StateChange.REPEAT_PAUSE:
+            self._change_recording(recording, states.paused_again(recording, event), event, report)
             return
         parent = recording.parent
         try:

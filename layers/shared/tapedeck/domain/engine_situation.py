@@ -60,7 +60,7 @@ class StateChange(StrEnum):
     START_RECORDING = "start_recording"
     """The start of a capture is stored, once."""
     REPEAT_PAUSE = "repeat_pause"
-    """A capture that had paused has begun anew: the pause gets a new version, and is sent again."""
+    """A capture goes on although a request has paused it: the pause gets a new version, and is sent again."""
     MOVE_RECORDING = "move_recording"
     """The engine paused, resumed or stopped a capture by itself."""
     STOP_UNSTARTED = "stop_unstarted"
@@ -76,7 +76,7 @@ class StateChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """StateChange what is stored; `confirms` is the version of the command that this also confirms, if any.
+    """Change what is stored; `confirms` is the version of the command that this also confirms, if any.
 
     `is_step`: after this change the event has to be decided again.
     """

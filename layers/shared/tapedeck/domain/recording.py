@@ -109,7 +109,8 @@ class Recording:
     `version` rises by one with every change. `confirmed_version` is the last version that the media engine has applied;
     changes reported by the engine are confirmed at once. While the recording is unfinished, a difference means that a
     command is pending (`is_pending`). `last_event_seq` is the sequence number of the newest engine event applied; older
-    events are stale. `effective_version` is the highest version at which the engine confirmed a pause.
+    events are stale. `effective_version` is the highest version at which the engine confirmed a pause. `own_version` is
+    the version of the last pause, resume or stop that the engine made by itself, 0 if there was none.
 
     `call` is the call shown with the recording: its parent, or the call of the
     conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
@@ -149,6 +150,7 @@ class Recording:
     capture_sha256: str | None = None
     given_up_at: int | None = None
     effective_version: int = 0
+    own_version: int = 0
     evidence_entries: int = 0
     evidence_head: str | None = None
     refused_version: int = 0
@@ -181,6 +183,11 @@ class Recording:
     def is_pending(self) -> bool:
         """Whether the recording is unfinished and the media engine has not confirmed its last command."""
         return self.confirmed_version < self.version and self.status in UNFINISHED
+
+    @property
+    def is_paused_by_engine(self) -> bool:
+        """Whether the engine has paused it by itself, and may resume it: no request wants this pause (C-259)."""
+        return self.status is _S.PAUSED and self.own_version == self.version
 
     @property
     def is_given_up(self) -> bool:

@@ -59,8 +59,13 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
         return Confirm(version)
     is_anew = event.seq > recording.last_event_seq and not report.is_paused
     if is_anew and recording.status is RecordingStatus.PAUSED and not recording.is_pending:
-        return Apply(StateChange.REPEAT_PAUSE)
+        return _decide_contradiction(recording)
     return repeated("the start is known")
+
+
+def _decide_contradiction(recording: Recording) -> Decision:
+    """Decide on a report that a paused recording is captured: it ends only a pause of the engine's own (C-259)."""
+    return Apply(StateChange.MOVE_RECORDING if recording.is_paused_by_engine else StateChange.REPEAT_PAUSE)
 
 
 def _decide_new(situation: Situation, report: CaptureStartReport, new: NewRecording, now: int) -> Decision:
@@ -133,7 +138,11 @@ def _decide_own_change(recording: Recording, event: EngineEvent, target: Recordi
         return old
     if recording.status is target:
         return Touch()
-    return stale("a request is pending") if recording.is_pending else Apply(StateChange.MOVE_RECORDING)
+    if recording.is_pending:
+        return stale("a request is pending")
+    if target is RecordingStatus.IN_PROGRESS:
+        return _decide_contradiction(recording)
+    return Apply(StateChange.MOVE_RECORDING)
 
 
 def decide_completion(situation: Situation, event: EngineEvent, report: CaptureCompletionReport) -> Decision:

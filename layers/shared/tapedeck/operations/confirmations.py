@@ -168,8 +168,8 @@ class Confirmations:
             if found is not None and _was_effective_until_the_end(wanted, found):
                 return True
             raise NotEligibleForRecording
-        if found.status is not _PAUSED:
-            raise NotConfirmed("overtaken")
+        if found.status is not _PAUSED or found.own_version == found.version:
+            raise NotConfirmed("overtaken")  # resumed, and perhaps paused by the engine, which may resume it again
         if found.effective_version >= found.version:
             return True
         _raise_if_refused(wanted, found)
@@ -208,6 +208,7 @@ def _progress_of(recording: Recording) -> RecordingProgress:
         recording.version,
         recording.confirmed_version,
         recording.effective_version,
+        recording.own_version,
         recording.refused_version,
         recording.refused_code,
         recording.captured_at is not None,

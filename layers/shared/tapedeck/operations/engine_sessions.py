@@ -4,7 +4,7 @@ An engine opens a session after each start and lists everything that it has. Wha
 does not list is over. So is everything of an engine that stays away for too long.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +26,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.engines import LiveResource, LiveStore, PresenceStore
+from tapedeck.ports.engines import Listing, LiveResource, LiveStore, PresenceStore
 
 EndReport = CallEndReport | ConferenceEndReport | CaptureTransitionReport
 LiveKind = Call | Conference | Recording
@@ -64,13 +64,15 @@ class OpenedSession:
 
     `ended` also has the recordings that are over because the engine did not list them (C-241). The engine's
     sequence numbers must continue above `seq_seen` if it has lost its counter. `counted`: `resources_lost` were ended,
-    `commands_sent` were sent again.
+    `commands_sent` were sent again. `paused_again` are recordings that the engine captured although a request had
+    paused them.
     """
 
     seq_seen: int
     unknown: Sequence[str]
     ended: Sequence[str]
     counted: Counter[str]
+    paused_again: Sequence[str] = ()
 
 
 class EngineSessions:
@@ -115,26 +117,26 @@ class EngineSessions:
             NotAuthenticated: the engine was deleted a moment ago.
         """
         presence, seq_seen = self._open(engine.name, opening)
-        unknown: list[str] = []
-        ended: list[str] = []
+        listed: defaultdict[Listing, list[str]] = defaultdict(list)
         for resource in opening.live:
-            is_live = None
+            listing = Listing.UNKNOWN
             if engine.serves(resource.account) and (resource.kind == "recording") == (resource.parent is not None):
-                is_live = self._live.set_boot(engine.name, resource, opening.boot)
-            if is_live is not True:
-                (unknown if is_live is None else ended).append(resource.id)
+                listing = self._live.set_boot(engine.name, resource, opening.boot, self._clock() // 1000)
+            listed[listing].append(resource.id)
         counted: Counter[str] = Counter()
         if not opening.has_more:
             at = self._converted(presence.previous_seen_at or presence.opened_at)
             opened_at = self._converted(presence.opened_at)
             over = self._find_live(presence, lambda found: _is_over(found, presence.boot, opened_at))
             counted = self._end_all(presence, at, over)
-            ended += [resource.id for _, resource in over if isinstance(resource, Recording)]
+            listed[Listing.OVER] += [resource.id for _, resource in over if isinstance(resource, Recording)]
             if presence.synced_boot != opening.boot:
                 counted["commands_sent"] = self._send_pending(self._pending_of(engine.name))
             if not self._presences.set_synced(engine.name, opening.boot, self._now):
                 raise SessionSuperseded
-        return OpenedSession(seq_seen, unknown, ended, counted)
+        return OpenedSession(
+            seq_seen, listed[Listing.UNKNOWN], listed[Listing.OVER], counted, listed[Listing.PAUSED_AGAIN]
+        )
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
         """Note that an engine is alive; return whether the session is superseded by a newer one.

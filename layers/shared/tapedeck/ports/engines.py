@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from tapedeck.domain.call import Call
@@ -147,6 +148,18 @@ class LiveResource:
     is_capturing: bool = False
 
 
+class Listing(StrEnum):
+    """What becomes of a resource that an engine lists in a session."""
+
+    STORED = "stored"
+    PAUSED_AGAIN = "paused_again"
+    """Stored, but the engine captures although a request has paused the recording: the pause is sent again (C-234)."""
+    OVER = "over"
+    """The resource is final, or a recording that has stopped although the engine captures it (C-242)."""
+    UNKNOWN = "unknown"
+    """It does not exist, or is another engine's."""
+
+
 class LiveStore(Protocol):
     """The index `live` of the recordings table: the calls, conferences and recordings of engines that are not final.
 
@@ -172,13 +185,12 @@ class LiveStore(Protocol):
         """Return the participants of a conference that have an unconfirmed command."""
         ...
 
-    def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
+    def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
         """Store that an engine listed a resource in a session; a resource without an engine becomes this engine's.
 
-        A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234).
+        A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234); a
+        pause that the engine made by itself has ended at `now` (seconds).
 
-        Returns True if it was stored; False if the resource is final, or a recording that has stopped although the
-        engine captures it (C-242); None if it does not exist or is another engine's.
         """
         ...
 

@@ -28,6 +28,7 @@ class RecordingProgress:
     version: int
     confirmed_version: int
     effective_version: int = 0
+    own_version: int = 0
     refused_version: int = 0
     refused_code: str | None = None
     is_captured: bool = False
@@ -90,6 +91,8 @@ class RecordingStore(Protocol):
         only_if_start_unconfirmed: bool = False,
     ) -> Recording:
         """Move a recording to `target` in one conditional write (C-120); return it as that write left it.
+
+        One that the engine has paused by itself can be paused: it gets a new version, and a command (C-259).
 
         With `only_if_start_unconfirmed`, only if the media engine has not confirmed that the capture started.
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, EXPIRES_AT
-from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, EXPIRES_AT, OWN_VERSION
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, NEXT_VERSION, Attr, update
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, NEXT_VERSION, Attr, Condition, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import (
     NO_ENGINE,
@@ -27,7 +27,7 @@ from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED, RecordingStatus
 from tapedeck.ports.changes import PendingWork
-from tapedeck.ports.engines import LiveResource
+from tapedeck.ports.engines import Listing, LiveResource
 
 _SHARDS: Final = "0123456789abcdef"
 
@@ -173,8 +173,8 @@ class LiveIndex(ConditionalTable):
             if isinstance(resource := resource_from(item), Participant) and is_pending(resource)
         ]
 
-    def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
-        """1 request; 2 if a pause is requested again."""
+    def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
+        """1 request; 2 if the recording was paused."""
         is_available = Attr("engine").not_exists() | Attr("engine").eq(engine)
         write = update(
             _key(resource),
@@ -185,14 +185,18 @@ class LiveIndex(ConditionalTable):
             stored = self._database.update(write)
         except ConditionFailed as failed:
             item = failed.items[0]
-            return False if item and item["status"] not in _LIVE_STATUSES[resource.kind] else None
+            return Listing.OVER if item and item["status"] not in _LIVE_STATUSES[resource.kind] else Listing.UNKNOWN
         if resource.is_capturing and stored["status"] == RecordingStatus.STOPPED:
-            return False
+            return Listing.OVER
         is_paused = stored["status"] == RecordingStatus.PAUSED and stored["version"] == stored.get(CONFIRMED_VERSION)
-        if resource.is_capturing and is_paused:
-            is_unchanged = Attr("version").eq(stored["version"])
-            self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
-        return True
+        if not (resource.is_capturing and is_paused):
+            return Listing.STORED
+        is_unchanged = Attr("version").eq(stored["version"])
+        if stored.get(OWN_VERSION) == stored["version"]:
+            self._try(_resume(_key(resource), stored["version"] + 1, now, when=is_unchanged))
+            return Listing.STORED
+        is_sent_again = self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
+        return Listing.PAUSED_AGAIN if is_sent_again else Listing.STORED
 
 
 _PARTITION: Final = "ENGINES"
@@ -262,6 +266,18 @@ def _key(resource: LiveResource) -> Key:
     if resource.parent is not None:
         return recording_key(resource.parent, resource.id)
     return (call_key if resource.kind == "call" else conference_key)(resource.account, resource.id)
+
+
+def _resume(key: Key, version: int, now: int, *, when: Condition) -> Write:
+    """Build the write of a recording that its engine had paused by itself, and captures again."""
+    resumed: Item = {
+        "status": RecordingStatus.IN_PROGRESS,
+        "version": version,
+        CONFIRMED_VERSION: version,
+        OWN_VERSION: version,
+        "updated": now,
+    }
+    return update(key, resumed, remove=("pause_behavior",), when=when)
 
 
 def _is_before(key: Key, before: int) -> bool:

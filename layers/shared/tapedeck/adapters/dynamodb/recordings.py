@@ -12,6 +12,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     DELETE_WRITE_ID,
     EFFECTIVE_VERSION,
     EXPIRES_AT,
+    OWN_VERSION,
     REFUSED_CODE,
     REFUSED_VERSION,
 )
@@ -67,8 +68,11 @@ from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
 _MAX_TOKEN_ATTEMPTS: Final = 5
 
 _PROGRESS: Final = (
-    "status", "version", CONFIRMED_VERSION, EFFECTIVE_VERSION, REFUSED_VERSION, REFUSED_CODE, CAPTURED_AT,
+    "status", "version", CONFIRMED_VERSION, EFFECTIVE_VERSION, OWN_VERSION, REFUSED_VERSION, REFUSED_CODE, CAPTURED_AT,
 )  # fmt: skip
+
+_IS_PAUSED_BY_ENGINE: Final = Attr("status").eq(RecordingStatus.PAUSED) & Attr(OWN_VERSION).eq(Attr("version"))
+"""`Recording.is_paused_by_engine`."""
 
 
 class RecordingTable(ConditionalTable):
@@ -89,6 +93,7 @@ class RecordingTable(ConditionalTable):
             item["version"],
             item[CONFIRMED_VERSION],
             item.get(EFFECTIVE_VERSION, 0),
+            item.get(OWN_VERSION, 0),
             item.get(REFUSED_VERSION, 0),
             item.get(REFUSED_CODE),
             CAPTURED_AT in item,
@@ -164,7 +169,10 @@ class RecordingTable(ConditionalTable):
         """1 request; 2 if a response was lost and the recording has the target status, repeated while it changes."""
         # --8<-- [start:transition]
         assign: Item = {"status": target, "version": NEXT_VERSION, "updated": now, **push_write_token(write_id)}
-        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(write_id)
+        when = Attr("status").is_in(allowed_sources(target))
+        if target is RecordingStatus.PAUSED:
+            when |= _IS_PAUSED_BY_ENGINE
+        when &= write_token_absent(write_id)
         if only_if_start_unconfirmed:
             when &= Attr(CONFIRMED_VERSION).eq(0)
         write = _transition(parent, recording, assign, when, pause_behavior, now)
