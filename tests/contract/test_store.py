@@ -13,7 +13,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
-from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
+from tapedeck.ports.recordings import RecordingOfOtherParent, RecordingProgress, TransitionRejected
 from tapedeck.ports.stores import Store
 from tests.conftest import TestAccount
 
@@ -289,6 +289,19 @@ def test_a_recording_belongs_to_its_parent(store: Store, account: TestAccount) -
         assert store.get_recording(parent, recording.id) is None
         with pytest.raises(TransitionRejected):
             store.transition_recording(parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, fresh())
+
+
+def test_an_id_belongs_to_one_parent(store: Store, account: TestAccount) -> None:
+    """A recording that the engine starts is stored once; its id cannot be used again below another parent."""
+    call, other = put_call(store, account), put_call(store, account)
+    recording = recording_of(Parent(account.id, ParentKind.CALL, call.id), call.id)
+    assert store.start_recording(recording, None, frozenset()) is True
+    assert store.start_recording(recording, None, frozenset()) is False
+    elsewhere = replace(recording, parent=replace(recording.parent, id=other.id))
+    with pytest.raises(RecordingOfOtherParent):
+        store.start_recording(elsewhere, None, frozenset())
+    assert store.get_recording(elsewhere.parent, recording.id) is None
+    assert store.get_call(account.id, other.id) == other
 
 
 def test_lists_all_active_recordings(store: Store, account: TestAccount) -> None:

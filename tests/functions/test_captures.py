@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from tapedeck.domain.engine_report import CaptureCompletionReport
 from tapedeck.domain.errors import (
     CaptureConflict,
-    EventRejected,
     MediaMissing,
     NotEligibleForRecording,
     NotFound,
@@ -33,7 +33,8 @@ def ticket_of(recording: Recording, content: bytes) -> tuple[str, int, str]:
 
 def note(media: Media, recording: Recording, content: bytes) -> Recording:
     """Report a capture of this content."""
-    return media.note_capture(recording.parent, recording.id, *ticket_of(recording, content))
+    _, size, digest = ticket_of(recording, content)
+    return media.note_capture(recording.parent, recording.id, size, digest)
 
 
 @pytest.fixture
@@ -61,12 +62,12 @@ def test_a_capture_is_noted_without_reading_it(
     """`recording.completed` stores when, how large and with which hash; of the object only metadata are read."""
     objects.put(stopped, "capture.wav", sound(2))
     objects.requests.clear()
-    ticket, size, digest = ticket_of(stopped, sound(2))
-    noted = media.note_capture(stopped.parent, stopped.id, ticket, size, digest)
+    _, size, digest = ticket_of(stopped, sound(2))
+    noted = media.note_capture(stopped.parent, stopped.id, size, digest)
     assert noted == replace(stopped, captured_at=stage.clock.seconds, capture_size=size, capture_sha256=digest)
     assert objects.requests == ["HeadObject"]
     stage.clock.step(5)
-    assert media.note_capture(stopped.parent, stopped.id, ticket, size, digest) == noted
+    assert media.note_capture(stopped.parent, stopped.id, size, digest) == noted
     assert objects.requests == ["HeadObject"]
 
 
@@ -88,15 +89,15 @@ def test_the_first_capture_stays(media: Media, stopped: Recording, objects: Obje
     assert objects.get(stopped, "capture.wav") == sound(2)
 
 
-def test_a_foreign_ticket_is_rejected(media: Media, stopped: Recording, stage: Stage, objects: Objects) -> None:
-    """A ticket of another recording, size or hash is rejected."""
+def test_a_foreign_ticket_is_refused(media: Media, stopped: Recording, stage: Stage, objects: Objects) -> None:
+    """The report of a capture with the ticket of another recording, size or hash is refused."""
     objects.put(stopped, "capture.wav", sound(2))
     other = stage.recording(stage.call(), "stopped")
     ticket, size, digest = ticket_of(stopped, sound(2))
     foreign = ticket_of(other, sound(2))[0]
     for wrong in ((foreign, size, digest), (ticket, size + 1, digest), (ticket, size, "0" * 64), ("", size, digest)):
-        with pytest.raises(EventRejected):
-            media.note_capture(stopped.parent, stopped.id, *wrong)
+        result = stage.engine.report(CaptureCompletionReport(stopped.parent, stopped.id, *wrong))
+        assert (result.outcome, result.code) == ("refused", "unknown_key")
     assert media._recordings.get(stopped.parent, stopped.id) == stopped
 
 

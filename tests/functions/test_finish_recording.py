@@ -23,8 +23,7 @@ def captured(world: World, bucket: Objects, content: bytes = sound(2), **fields:
     world.discard()
     bucket.put(recording, "capture.wav", content)
     digest = hashlib.sha256(content).hexdigest()
-    ticket = f"{recording.id}.{len(content)}.{digest}"
-    return world.services.media.note_capture(recording.parent, recording.id, ticket, len(content), digest)
+    return world.services.media.note_capture(recording.parent, recording.id, len(content), digest)
 
 
 def read_recording(world: World, recording: Recording) -> Recording:
@@ -178,8 +177,7 @@ def test_audio_an_hour_late_completes_the_recording(world: World, bucket: Object
     assert world.pending_work() == []
     bucket.put(recording, "capture.wav", sound(2))
     digest = hashlib.sha256(sound(2)).hexdigest()
-    ticket = f"{recording.id}.{len(sound(2))}.{digest}"
-    world.services.media.note_capture(recording.parent, recording.id, ticket, len(sound(2)), digest)
+    world.services.media.note_capture(recording.parent, recording.id, len(sound(2)), digest)
     assert world.publish() == []
     assert world.convert() == []
     world.publish()

@@ -87,7 +87,7 @@ def test_a_capture_cannot_be_overwritten(
     ticket = open_(uploads, recording)
     assert (put(ticket, CONTENT), put(ticket, CONTENT), put(open_(uploads, recording), CONTENT)) == (200, 412, 412)
     assert objects.get(recording, "capture.wav") == CONTENT
-    noted = service.media.note_capture(recording.parent, recording.id, ticket.ticket, len(CONTENT), DIGEST)
+    noted = service.media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
     assert (noted.capture_size, noted.capture_sha256) == (len(CONTENT), DIGEST)
 
 
@@ -193,7 +193,7 @@ def test_an_engine_uploads_and_the_recording_completes(world: World, bucket: Obj
     }  # fmt: skip
     upload = UploadTicket(answer["url"], answer["headers"], 0, ticket)
     assert (put(upload, CONTENT), put(upload, CONTENT)) == (200, 412)
-    world.services.media.note_capture(recording.parent, recording.id, ticket, len(CONTENT), DIGEST)
+    world.services.media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
     world.publish()
     assert world.convert() == []
     assert world.services.recordings.get(recording.parent, recording.id).status == "completed"

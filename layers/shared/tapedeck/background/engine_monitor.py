@@ -12,7 +12,7 @@ from tapedeck.background.outbound import pending_command
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome
-from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress, EventRejected
+from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress
 from tapedeck.domain.recording import Recording
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.calls import Calls
@@ -158,14 +158,9 @@ def send_pending_commands(sender: CommandSender, pending: Sequence[PendingWork])
     return len(commands)
 
 
-def apply_end(engine_events: EngineEvents, event: EngineEvent, report: EndReport) -> None:
-    """Apply an end as if the engine had reported it.
-
-    Raises:
-        EventRejected: it has ended meanwhile.
-    """
-    if engine_events.take(event, report).outcome is not EventOutcome.TAKEN:
-        raise EventRejected
+def apply_end(engine_events: EngineEvents, event: EngineEvent, report: EndReport) -> bool:
+    """Apply an end as if the engine had reported it; return False if it has ended meanwhile."""
+    return engine_events.take(event, report).outcome is EventOutcome.TAKEN
 
 
 def log_loss(log: CanonicalLog, engine: str, account: str, resource: Call | Conference | Recording) -> None:

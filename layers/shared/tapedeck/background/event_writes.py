@@ -27,7 +27,7 @@ from tapedeck.domain.engine_report import (
     TranscriptionReport,
 )
 from tapedeck.domain.engine_situation import Apply, Situation, StateChange
-from tapedeck.domain.errors import EventRejected, NotEligibleForRecording, NotFound
+from tapedeck.domain.errors import NotEligibleForRecording, NotFound
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.leaving import call_ending
@@ -37,7 +37,7 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
 from tapedeck.ports.participants import LabelTaken
-from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.recordings import RecordingOfOtherParent, TransitionRejected
 from tapedeck.ports.stores import Store
 from tapedeck.ports.transcriptions import TranscriptionStore
 
@@ -268,7 +268,7 @@ class EventWriter:
                 raise EventConflict
         except ParentConflict as changed:
             raise EventConflict from changed
-        except EventRejected as other:
+        except RecordingOfOtherParent as other:
             raise EventConflict(is_of_other_parent=True) from other
 
     def _apply_to_recording(
@@ -292,9 +292,7 @@ class EventWriter:
                 case StateChange.STOP_UNSTARTED:
                     self._recordings.stop_if_start_unconfirmed(parent, recording.id)
                 case StateChange.NOTE_CAPTURE if isinstance(report, CaptureCompletionReport):
-                    self._media.note_capture(
-                        parent, recording.id, report.ticket, report.size, report.sha256, report.evidence
-                    )
+                    self._media.note_capture(parent, recording.id, report.size, report.sha256, report.evidence)
                 case StateChange.FINISH_WITHOUT_MEDIA:
                     error = _ERRORS.get(getattr(report, "reason", ""), TOO_SHORT)
                     began = recording.is_start_confirmed

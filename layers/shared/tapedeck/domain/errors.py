@@ -30,8 +30,7 @@ TapedeckError
 │   ├── QueueDeletedRecently    SQS refuses a queue's name for 60 seconds after its deletion
 │   ├── NotFinished             only a finished recording can be deleted
 │   └── NotDualChannel          two channels are requested of a mono recording
-├── EventRejected               an engine event that contradicts the request or names foreign resources
-│   └── CaptureConflict
+├── CaptureConflict             an engine reports another capture than the stored one
 ├── NoEngineAvailable           no media engine is alive that could do it
 ├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
@@ -240,14 +239,7 @@ class NotDualChannel(InvalidState):
     reason = "the recording has one channel"
 
 
-class EventRejected(TapedeckError):
-    """An engine event that contradicts what was requested, or names a foreign resource (REL-11).
-
-    It reports another status than the version requested, a recording of another parent, or a foreign media key.
-    """
-
-
-class CaptureConflict(EventRejected):
+class CaptureConflict(TapedeckError):
     """An engine reports a capture, but another one of the recording is stored; the first one stays (C-214)."""
 
 

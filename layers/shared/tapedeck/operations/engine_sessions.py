@@ -21,7 +21,7 @@ from tapedeck.domain.engine import (
 )
 from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.engine_report import CallEndReport, CaptureTransitionReport, ConferenceEndReport
-from tapedeck.domain.errors import EventRejected, InvalidState, NotFound, StoreBusy, StoreFailure
+from tapedeck.domain.errors import StoreBusy, StoreFailure
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWork
@@ -81,7 +81,7 @@ class EngineSessions:
     Args:
         presences: the presence of engines.
         live: what engines have.
-        report_end: applies an end as if the engine had reported it; idempotent.
+        report_end: applies an end as if the engine had reported it; returns False if it has ended meanwhile.
         send_pending: sends the unconfirmed commands of these resources, and returns how many; the reconciler sends the
             rest if there are too many.
         note_end: is called with the engine's name and each resource that was ended because the engine is gone.
@@ -93,7 +93,7 @@ class EngineSessions:
         self,
         presences: PresenceStore,
         live: LiveStore,
-        report_end: Callable[[EngineEvent, EndReport], object],
+        report_end: Callable[[EngineEvent, EndReport], bool],
         send_pending: Callable[[Sequence[PendingWork]], int],
         note_end: Callable[[str, str, LiveKind], object],
         clock: Clock,
@@ -215,9 +215,8 @@ class EngineSessions:
                 continue
             event = EngineEvent(new_id(self._clock()), account, presence.engine, presence.seq, at * 1000)
             try:
-                self._report_end(event, report)
-            except (NotFound, InvalidState, EventRejected):
-                continue  # it has ended meanwhile
+                if not self._report_end(event, report):
+                    continue
             except StoreFailure as error:
                 failure = error
                 continue

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from tapedeck.domain.errors import (
     CaptureConflict,
-    EventRejected,
     MediaMissing,
     NotDualChannel,
     NotEligibleForRecording,
@@ -100,7 +99,7 @@ class Media:
         self._late_audio_days = late_audio_days
 
     def note_capture(
-        self, parent: Parent, recording: str, ticket: str, size: int, sha256: str, evidence: EvidenceHead | None = None
+        self, parent: Parent, recording: str, size: int, sha256: str, evidence: EvidenceHead | None = None
     ) -> Recording:
         """Note that a media engine has uploaded the capture of a recording, which is converted later. Idempotent.
 
@@ -111,11 +110,8 @@ class Media:
             NotFound: no such recording, or it is deleted; the capture is deleted then.
             NotEligibleForRecording: it is still being captured, or is absent and takes no late audio (any more).
             MediaMissing: no capture is stored yet.
-            EventRejected: the ticket is not that of this recording, size and hash.
             CaptureConflict: another capture is stored; it stays.
         """
-        if ticket != format_ticket(recording, size, sha256):
-            raise EventRejected
         found = self._store.get_recording(parent, recording)
         if found is None:
             deleted = self._store.find_recording(parent.account, recording, deleted=True)

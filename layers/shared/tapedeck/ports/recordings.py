@@ -17,6 +17,10 @@ class TransitionRejected(Exception):
         self.found = found
 
 
+class RecordingOfOtherParent(Exception):
+    """A recording with the id of a new one exists under another parent."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingProgress:
     """How far the media engine is with a recording; the fields are those of `Recording`.
@@ -75,7 +79,7 @@ class RecordingStore(Protocol):
 
         Raises:
             ParentConflict: the condition failed; `found` is the current parent.
-            EventRejected: the recording exists under another parent.
+            RecordingOfOtherParent: the recording exists under another parent.
         """
         ...
 

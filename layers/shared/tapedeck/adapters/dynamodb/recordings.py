@@ -49,7 +49,7 @@ from tapedeck.adapters.dynamodb.writes import (
 )
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.errors import EventRejected, StoreBusy
+from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.recording import (
     ACTIVE,
     FINISHED,
@@ -63,7 +63,7 @@ from tapedeck.domain.recording import (
     is_noop_transition,
 )
 from tapedeck.ports.parents import ParentConflict
-from tapedeck.ports.recordings import RecordingProgress, TransitionRejected
+from tapedeck.ports.recordings import RecordingOfOtherParent, RecordingProgress, TransitionRejected
 
 _MAX_TOKEN_ATTEMPTS: Final = 5
 
@@ -150,7 +150,7 @@ class RecordingTable(ConditionalTable):
             if existing is not None:
                 return False  # our own write, whose response was lost, or a repeated report of the engine
             if row is not None:
-                raise EventRejected from failed  # the recording belongs to another parent
+                raise RecordingOfOtherParent from failed
             read = call_from if parent.kind is ParentKind.CALL else conference_from
             raise ParentConflict(read(item) if item else None) from failed
         return True
