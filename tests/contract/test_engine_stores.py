@@ -208,6 +208,24 @@ def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccoun
     assert service.conferences.get(account.id, conference.id) == replace(conference, boot=boot)
 
 
+def test_a_listed_recording_of_another_engine_is_unknown(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """A recording that no engine has begun belongs to the engine of its call: only this one gets it by listing it.
+
+    If its call has no engine either, the first one that lists it gets it.
+    """
+    service, boot = api_bootstrap.get_api_services(), fresh()
+    calls = [service.calls.register(account.id, to="", from_="", direction="inbound").id for _ in range(2)]
+    parents = [Parent(account.id, ParentKind.CALL, call) for call in calls]
+    free, owned = (service.recordings.create(parent, StartRecording())[0] for parent in parents)
+    listed = [LiveResource("recording", account.id, each.id, each.parent) for each in (free, owned)]
+    assert live.set_boot("other", listed[0], fresh(), NOW) is Listing.STORED
+    assert live.set_boot(engine, LiveResource("call", account.id, calls[1]), boot, NOW) is Listing.STORED
+    assert live.set_boot("other", listed[1], fresh(), NOW) is Listing.UNKNOWN
+    assert service.recordings.get(parents[1], owned.id) == owned
+    assert live.set_boot(engine, listed[1], boot, NOW) is Listing.STORED
+    assert service.recordings.get(parents[1], owned.id) == replace(owned, engine=engine, boot=boot)
+
+
 def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAccount, engine: str) -> None:
     """A paused recording that the engine captures gets a new version, unless its pause is not confirmed yet.
 

@@ -24,7 +24,9 @@ from tapedeck.domain.engine_report import (
     NewCall,
     ParticipantJoinReport,
     RefusalReport,
+    Report,
     SpeakingReport,
+    TranscriptionReport,
 )
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
@@ -101,6 +103,24 @@ def test_a_call_that_cannot_be_dialed_fails(world: World, code: str, status: str
     expected = ParticipantStatus.FAILED if status == "failed" else ParticipantStatus.QUEUED
     assert participant.status is expected
     assert [pending.resource.id for pending in world.pending_work()] == ([] if status == "failed" else [added.call])
+
+
+@pytest.mark.parametrize(("engine", "outcome"), [("other", EventOutcome.REFUSED), ("standin", TAKEN)])
+def test_a_recording_that_has_not_begun_belongs_to_the_engine_of_its_call(
+    world: World, engine: str, outcome: EventOutcome
+) -> None:
+    """Nothing that another engine reports about it is applied, also not a transcription."""
+    recording = world.stage.recording(world.stage.call(engine=engine))
+    reports: list[Report] = [
+        TranscriptionReport(recording.id, new_id(world.clock()), "Hello."),
+        CaptureStartReport(recording.parent, recording.id),
+        CaptureTransitionReport(recording.parent, recording.id, RecordingStatus.STOPPED),
+    ]
+    results = [world.stage.engine.report(report) for report in reports]
+    assert [each.outcome for each in results] == [outcome] * 3
+    if outcome is EventOutcome.REFUSED:
+        assert {each.code for each in results} == {EventRefusal.NOT_YOURS}
+        assert recording_of(world, recording) == recording
 
 
 def test_a_name_of_another_engine_is_taken(world: World) -> None:

@@ -361,6 +361,8 @@ ENDS: Final[list[Row]] = [
     (at(None), transcribes, {}, LATER),
     (at(None), replace(transcribes, transcription=AHEAD), {}, BAD_ID),
     (at(replace(completed, engine="two")), transcribes, {}, NOT_YOURS),
+    (at(replace(completed, engine=None), parent=foreign_call), transcribes, {}, NOT_YOURS),
+    (at(replace(completed, engine=None), parent=call), transcribes, {}, Apply(StateChange.TRANSCRIBE)),
     (at(completed), transcribes, {}, Apply(StateChange.TRANSCRIBE)),
     (at(deleted), transcribes, {}, STALE),
 ]

@@ -26,7 +26,7 @@ from tapedeck.domain.engine_report import (
     TranscriptionReport,
 )
 from tapedeck.domain.engine_situation import Situation
-from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind
+from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind, Recording
 from tapedeck.operations.media import Media, format_ticket
 from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
@@ -55,7 +55,8 @@ class SituationReader:
             case ParticipantJoinReport() | ParticipantChangeReport() | ParticipantLeaveReport() | SpeakingReport():
                 return self._participant_event(account, report, hints)
             case TranscriptionReport(recording):
-                return Situation(recording=self._store.find_recording(account, recording, deleted=True))
+                found = self._store.find_recording(account, recording, deleted=True)
+                return Situation(recording=found, parent=self._parent_of_unbegun(found))
             case RefusalReport():
                 return self._refusal(account, report)
             case _:
@@ -143,7 +144,7 @@ class SituationReader:
     ) -> Situation:
         if not isinstance(report, CaptureStartReport):
             found = self._store.read_recording(parent, recording)
-            of = self._parent(parent) if found is not None and found.engine is None else None
+            of = self._parent_of_unbegun(found)
             ticket = ""
             if isinstance(report, CaptureCompletionReport):
                 ticket = format_ticket(recording, report.size, report.sha256)
@@ -161,6 +162,10 @@ class SituationReader:
             active_recordings=active,
             is_of_other_parent=hints.is_of_other_parent,
         )
+
+    def _parent_of_unbegun(self, recording: Recording | None) -> Call | Conference | None:
+        """Return what is recorded if the recording has no engine of its own: it belongs to the engine of that."""
+        return self._parent(recording.parent) if recording is not None and recording.engine is None else None
 
     def _parent(self, parent: Parent) -> Call | Conference | None:
         read = self._store.get_call if parent.kind is ParentKind.CALL else self._store.get_conference

@@ -227,7 +227,7 @@ def decide_transcription(situation: Situation, event: EngineEvent, report: Trans
     recording = situation.recording
     if recording is None:
         return _UNKNOWN
-    foreign = reject_foreign(event, recording.engine)
+    foreign = _reject_other(situation, event)
     if foreign is not None:
         return foreign
     if recording.status is RecordingStatus.DELETED:

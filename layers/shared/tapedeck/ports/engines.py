@@ -188,6 +188,8 @@ class LiveStore(Protocol):
     def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
         """Store that an engine listed a resource in a session; a resource without an engine becomes this engine's.
 
+        Not so a recording of a call or conference of another engine (C-270).
+
         A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234); a
         pause that the engine made by itself has ended at `now` (seconds).
 

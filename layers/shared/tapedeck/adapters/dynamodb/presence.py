@@ -15,6 +15,7 @@ from tapedeck.adapters.dynamodb.items import (
     call_key,
     conference_key,
     engine_assignment,
+    parent_key,
     recording_key,
 )
 from tapedeck.adapters.dynamodb.stream import command_payload_from, resource_from
@@ -174,15 +175,9 @@ class LiveIndex(ConditionalTable):
         ]
 
     def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
-        """1 request; 2 if the recording was paused."""
-        is_available = Attr("engine").not_exists() | Attr("engine").eq(engine)
-        write = update(
-            _key(resource),
-            {**engine_assignment(engine, resource.id), "boot": boot},
-            when=Attr("status").is_in(_LIVE_STATUSES[resource.kind]) & is_available,
-        )
+        """1 request; 1 more if the recording was paused, 2 more if no engine has begun it."""
         try:
-            stored = self._database.update(write)
+            stored = self._assign(engine, resource, boot)
         except ConditionFailed as failed:
             item = failed.items[0]
             return Listing.OVER if item and item["status"] not in _LIVE_STATUSES[resource.kind] else Listing.UNKNOWN
@@ -197,6 +192,29 @@ class LiveIndex(ConditionalTable):
             return Listing.STORED
         is_sent_again = self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
         return Listing.PAUSED_AGAIN if is_sent_again else Listing.STORED
+
+    def _assign(self, engine: str, resource: LiveResource, boot: str) -> Item:
+        """Assign a resource to an engine and its session, if it is live and not another engine's.
+
+        A recording without an engine belongs to the engine of what is recorded (C-270).
+
+        Raises:
+            ConditionFailed: it is not.
+        """
+        assign = {**engine_assignment(engine, resource.id), "boot": boot}
+        is_live, is_mine = Attr("status").is_in(_LIVE_STATUSES[resource.kind]), Attr("engine").eq(engine)
+        if resource.parent is not None:
+            try:
+                return self._database.update(update(_key(resource), assign, when=is_live & is_mine))
+            except ConditionFailed as failed:
+                item = failed.items[0]
+                if not item or "engine" in item:
+                    raise
+                parent = self._database.get(parent_key(resource.parent), ("engine",)) or {}
+                if parent.get("engine", engine) != engine:
+                    raise
+        is_available = is_mine | Attr("engine").not_exists()
+        return self._database.update(update(_key(resource), assign, when=is_live & is_available))
 
 
 _PARTITION: Final = "ENGINES"
