@@ -162,7 +162,7 @@ def served_routes() -> set[tuple[str, str]]:
     """Return method and path of every route that the control API serves."""
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
-        TelephonyRoutes(absent, absent, absent, absent, absent, frozenset()).routes,
+        TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, ()).routes,
         EventRoutes(absent, absent, absent, absent).routes,

@@ -20,18 +20,22 @@ from tests.conftest import TestAccount
 from tests.functions.expected import refusal
 from tests.standin.conftest import serving
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
-from tests.standin.test_engines import EngineClient
+from tests.standin.test_engines import EngineClient, make_engine
 
 WAITS: Final = MappingProxyType({"CONFIRM_UPDATES": "pause", "CONFIRM_WITHIN_MS": "2500"})
 
 
 class Connector:
-    """A connector that confirms each command to a recording at once, in a thread of its own while it runs."""
+    """A connector that confirms each command to a recording at once, in a thread of its own while it runs.
 
-    def __init__(self, standin: StandIn) -> None:
-        self._engine = EngineClient(standin, "standin", STANDIN_ENGINE_TOKEN)
+    Without an engine it is that of the stand-in. `accounts` are those of the commands that it has received.
+    """
+
+    def __init__(self, standin: StandIn, engine: EngineClient | None = None) -> None:
+        self._engine = engine or EngineClient(standin, "standin", STANDIN_ENGINE_TOKEN)
         self._standin = standin
         self.received: list[tuple[str, int]] = []
+        self.accounts: set[str] = set()
         self._is_running = False
         opened = self._engine.post(
             "sessions", {"software": "test", "capabilities": {}, "capacity": {}, "live": [], "more": False}
@@ -64,6 +68,7 @@ class Connector:
     def _carry_out(self, command: dict[str, Any]) -> None:
         kind, version = command["type"], command["version"]
         self.received.append((kind, version))
+        self.accounts.add(command["account"])
         status = command["wanted"]["status"]
         started = kind == "recording.start"
         outcome = self._engine.report(
@@ -77,11 +82,13 @@ class Connector:
 _REPORTED: Final = {"recording.pause": "paused", "recording.resume": "resumed", "recording.stop": "stopped"}
 
 
-def make_recording(standin: StandIn, account: TestAccount, dialect: str) -> Callable[[str], Answer]:
-    """Begin a recording of a new call; return what sets its status."""
+def make_recording(
+    standin: StandIn, account: TestAccount, dialect: str, engine: str = "standin"
+) -> Callable[[str], Answer]:
+    """Begin a recording of a new call of an engine; return what sets its status."""
     client = HttpFunctionClient(DIALECTS[dialect], account.id, account.token, standin=standin)
     control = ControlClient(standin, client.sid(ResourceType.ACCOUNT, account.id))
-    call = control.post("/calls").body["sid"][dialect]
+    call = control.post("/calls", {"engine": engine}).body["sid"][dialect]
     recording = client.post("Calls", call, "Recordings", form={}).body["sid"]
     return lambda status: client.post("Calls", call, "Recordings", recording, form={"Status": status})
 
@@ -192,6 +199,32 @@ def test_requests_that_wait_block_no_others(aws: None) -> None:
             assert not any(each.done() for each in waiting)
             with connector.running():
                 assert [each.result().status for each in waiting] == [200] * 10
+
+
+@pytest.mark.ci
+def test_a_silent_engine_delays_no_other_account(aws: None, dialect: str) -> None:
+    """While ten clients wait for the engine of one account, the pauses of another account are confirmed.
+
+    Each engine gets the commands of its own account only.
+    """
+    del aws  # only has to be there
+    with serving("external", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
+        accounts, connectors = [_new_account(), _new_account()], []
+        for name, account in zip(("silent", "awake"), accounts, strict=True):
+            sid = DIALECTS[dialect].format_sid(ResourceType.ACCOUNT, account.id)
+            connectors.append(Connector(standin, make_engine(standin, name, accounts=[sid])))
+        silent, awake = connectors
+        updates = [make_recording(standin, accounts[0], dialect, "silent") for _ in range(10)]
+        update = make_recording(standin, accounts[1], dialect, "awake")
+        with ThreadPoolExecutor(10) as pool:
+            waiting = [pool.submit(each, "paused") for each in updates]
+            with awake.running():
+                for status in ("paused", "in-progress") * 5:
+                    assert update(status).status == 200
+            assert not any(each.done() for each in waiting)
+            with silent.running():
+                assert [each.result().status for each in waiting] == [200] * 10
+        assert [each.accounts for each in connectors] == [{account.id} for account in accounts]
 
 
 def test_a_pause_while_the_connector_is_away(aws: None, dialect: str) -> None:

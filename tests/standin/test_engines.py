@@ -170,13 +170,17 @@ def test_engine_cannot_report_for_another_one(
 
 
 def test_engine_works_for_its_accounts_only(standin: StandIn, api: HttpFunctionClient) -> None:
-    """An event of an account that the engine does not work for is refused."""
+    """An event of an account that the engine does not work for is refused, and so is a call for the engine."""
     other = ControlClient(standin).post("/accounts").body["sid"]["twilio"]
     engine = make_engine(standin, f"limited-{api.dialect.name}", accounts=[other])
     call = new_id(now_of(standin))
     event = {"type": "call.answered", "account": api.account, "call": call, "to": "+12025550111", "from": ""}
     assert engine.report(**event) == {"outcome": "refused", "code": "not_yours"}
+    body = {"account": api.sid(ResourceType.ACCOUNT, api.account), "engine": f"limited-{api.dialect.name}"}
+    answer = ControlClient(standin).post("/calls", body)
+    assert (answer.status, answer.body["error"]["field"]) == (400, "engine")
     assert api.get("Calls").body["calls"] == []
+    assert ControlClient(standin).post("/calls", {**body, "account": other}).status == 201
 
 
 def test_name_of_a_conference_is_taken(standin: StandIn, control: ControlClient, api: HttpFunctionClient) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +20,7 @@ from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.engine_administration import get_engine_admin_services
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck.domain.engine import MediaEngine
 from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
@@ -179,16 +180,21 @@ def build_application(
         warning_log.forget(account_id)
         faults.remove(account_id)
 
+    engines = get_engine_admin_services().engines
+
+    def list_engines() -> Iterable[MediaEngine]:
+        return (each.registered.engine for each in engines.list())
+
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
         TelephonyRoutes(
-            telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, standard_queues
+            telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, list_engines
         ).routes,
         InspectionRoutes(registry, request_log, callback_log, warning_log, _replay, faults, routed).routes,
         EventRoutes(
             registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock
         ).routes,
-        EngineRoutes(get_engine_admin_services().engines, standard_queues, registry).routes,
+        EngineRoutes(engines, standard_queues, registry).routes,
         api_keys.routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)

@@ -1,13 +1,15 @@
 """The control API's routes that simulate telephony and control the clock."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.accounts import Accounts
+from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.clock import ClockOutOfRange, format_time
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
@@ -42,7 +44,7 @@ class TelephonyRoutes:
         registry: the known accounts.
         scheduler: runs background work and advances the clock.
         forget: deletes an account's logs and faults.
-        engines: the names of the media engines.
+        list_engines: returns the media engines.
     """
 
     def __init__(
@@ -52,14 +54,14 @@ class TelephonyRoutes:
         registry: AccountRegistry,
         scheduler: Scheduler,
         forget: Callable[[str], object],
-        engines: Container[str],
+        list_engines: Callable[[], Iterable[MediaEngine]],
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
         self._registry = registry
         self._scheduler = scheduler
         self._forget = forget
-        self._engines = engines
+        self._list_engines = list_engines
 
     @property
     def routes(self) -> ControlRoutes:
@@ -80,9 +82,19 @@ class TelephonyRoutes:
 
     def _make_call(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(CreateCallRequest, request)
-        if body.engine not in self._engines:
+        account = self._registry.account(body.account_id)
+        self._require_engine(body.engine, account)
+        return 201, _call_body(self._telephony.call(account, body.call))
+
+    def _require_engine(self, name: str, account: str) -> None:
+        """Check that there is an engine of this name, and that it works for the account (C-223)."""
+        if name == STANDIN_ENGINE:
+            return  # it works for all accounts
+        engine = next((each for each in self._list_engines() if each.name == name), None)
+        if engine is None:
             raise ControlError(404, "there is no engine of this name", "engine")
-        return 201, _call_body(self._telephony.call(self._registry.account(body.account_id), body.call))
+        if not engine.serves(account):
+            raise ControlError(400, "the engine does not work for this account", "engine")
 
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
