@@ -229,14 +229,15 @@ def test_a_listed_recording_of_another_engine_is_unknown(live: LiveIndex, accoun
 def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAccount, engine: str) -> None:
     """A paused recording that the engine captures gets a new version, unless its pause is not confirmed yet.
 
-    A stopped one that it captures has ended.
+    A stopped one that it has not stopped has ended.
     """
     service = api_bootstrap.get_api_services()
     call = service.calls.register(account.id, to="", from_="", direction="inbound")
     parent = Parent(account.id, ParentKind.CALL, call.id)
     recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
     listed = LiveResource("recording", account.id, recording.id, parent)
-    capturing = replace(listed, is_capturing=True)
+    paused_there = replace(listed, is_running=True)
+    capturing = replace(listed, is_running=True, is_capturing=True)
 
     def version_after(resource: LiveResource, listing: Listing = Listing.STORED) -> int:
         assert live.set_boot(engine, resource, fresh(), NOW) is listing
@@ -249,12 +250,13 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     api_bootstrap.get_api_services().recordings._store.change_recording(
         found, replace(found, confirmed_version=paused.version, effective_version=paused.version), fresh()
     )
-    assert version_after(listed) == 2
+    assert [version_after(each) for each in (listed, paused_there)] == [2, 2]
     assert version_after(capturing, Listing.PAUSED_AGAIN) == 3
     assert version_after(capturing) == 3
     service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
     assert version_after(listed) == 4
-    assert live.set_boot(engine, capturing, fresh(), NOW) is Listing.OVER
+    for running in (paused_there, capturing):
+        assert live.set_boot(engine, running, fresh(), NOW) is Listing.OVER
 
 
 def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, engine: str) -> None:

@@ -167,7 +167,9 @@ def test_a_pause_that_an_engine_has_lost_is_requested_again(
     assert (found.status, found.is_pending, found.effective_version) == ("paused", bool(commands), confirmed)
 
 
-@pytest.mark.parametrize(("status", "has_ended"), [("in-progress", True), ("stopped", False), (None, False)])
+@pytest.mark.parametrize(
+    ("status", "has_ended"), [("in-progress", True), ("paused", True), ("stopped", False), (None, False)]
+)
 def test_a_stopped_recording_that_an_engine_captures_has_ended(
     world: World, engine: EngineClient, status: str | None, *, has_ended: bool
 ) -> None:

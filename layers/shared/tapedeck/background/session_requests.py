@@ -91,4 +91,7 @@ def _read_live(listed: session.LiveResource) -> LiveResource:
     if listed.kind == "recording" and listed.parent is not None:
         parent = read_parent(listed.account, listed.parent)
     is_capturing = parent is not None and listed.status == RecordingStatus.IN_PROGRESS
-    return LiveResource(listed.kind, listed.account, listed.id, parent, is_capturing=is_capturing)
+    is_running = is_capturing or (parent is not None and listed.status == RecordingStatus.PAUSED)
+    return LiveResource(
+        listed.kind, listed.account, listed.id, parent, is_running=is_running, is_capturing=is_capturing
+    )

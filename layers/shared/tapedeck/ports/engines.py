@@ -137,14 +137,15 @@ class PresenceStore(Protocol):
 class LiveResource:
     """Which call, conference or recording of an engine is not final; of a recording, `parent` is what is recorded.
 
-    `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each. `is_capturing`: the engine
-    states that the recording is in progress.
+    `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each. `is_running`: the engine
+    states that the recording is in progress or paused; `is_capturing`: that it is in progress.
     """
 
     kind: str
     account: str
     id: str
     parent: Parent | None = None
+    is_running: bool = False
     is_capturing: bool = False
 
 

@@ -181,7 +181,7 @@ class LiveIndex(ConditionalTable):
         except ConditionFailed as failed:
             item = failed.items[0]
             return Listing.OVER if item and item["status"] not in _LIVE_STATUSES[resource.kind] else Listing.UNKNOWN
-        if resource.is_capturing and stored["status"] == RecordingStatus.STOPPED:
+        if resource.is_running and stored["status"] == RecordingStatus.STOPPED:
             return Listing.OVER
         is_paused = stored["status"] == RecordingStatus.PAUSED and stored["version"] == stored.get(CONFIRMED_VERSION)
         if not (resource.is_capturing and is_paused):
