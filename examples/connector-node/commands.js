@@ -24,7 +24,7 @@ const NEEDED = {
 };
 const TO_THE_ENGINE = new Set(["engine.resync", "engine.drain"]);
 
-/** Return a command, or null for a message that is no JSON object or lacks a field. */
+/** Return a command, or null for a message that is no JSON object, is of another protocol, or lacks a field. */
 export function readCommand(body) {
   let command;
   try {
@@ -34,5 +34,5 @@ export function readCommand(body) {
   }
   const always = TO_THE_ENGINE.has(command?.type) ? ["id", "type"] : ["id", "type", "account", "version"];
   const needed = [...always, ...(NEEDED[command?.type] ?? [])];
-  return needed.every((name) => command?.[name] != null) ? command : null;
+  return command?.protocol === 2 && needed.every((name) => command[name] != null) ? command : null;
 }

@@ -52,6 +52,7 @@ class Connector {
     this.#outbox.onResync = () => this.#openSession();
     this.#outbox.onSettled = ({ type, recording }, outcome) => {
       if (type === "recording.completed" && outcome !== "refused") this.#engine.delete(recording); // Tapedeck has it
+      if (type === "recording.started" && outcome === "refused") this.#discard(recording);
     };
     for (const [id, recording] of this.#recordings("live")) {
       const lost = this.#engine.recover(id, recording.wanted);
@@ -265,7 +266,13 @@ class Connector {
 
   #deleteMedia(command) {
     const id = command.recording;
-    this.#forget(id, this.#state.recordings[id] ?? this.#newRecording(command, "done"));
+    this.#state.recordings[id] ??= this.#newRecording(command, "done");
+    this.#discard(id);
+  }
+
+  /** Delete a capture, also one that runs; nothing more is reported of it but answers to commands. */
+  #discard(id) {
+    this.#forget(id, this.#state.recordings[id]);
     this.#engine.delete(id);
   }
 
@@ -345,6 +352,7 @@ class Connector {
   /** Upload a file, however often it takes, and return the ticket; throw a refusal that is final. */
   async #deliver(recording, request, audio) {
     let place = null;
+    let unknownSince = null;
     for (let failures = 0; recording.phase === "stopped"; failures++) {
       let problem;
       try {
@@ -355,8 +363,9 @@ class Connector {
         problem = new Error(`the PUT was answered with ${answer.status}`);
         if (answer.status < 500 && answer.status !== 409 && answer.status !== 429) place = null; // request a new URL
       } catch (error) {
-        const isOld = Date.now() > recording.endedAt + UNKNOWN_MS;
-        if (error.status === 403 || error.status === 409 || (error.status === 404 && isOld)) throw error;
+        if (error.status === 404) unknownSince ??= performance.now();
+        const isUnknown = error.status === 404 && performance.now() > unknownSince + UNKNOWN_MS;
+        if (error.status === 403 || error.status === 409 || isUnknown) throw error;
         problem = error;
       }
       log("upload of", request.recording, "is tried again:", problem.message);

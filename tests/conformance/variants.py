@@ -43,9 +43,7 @@ def _numbers_fall(example: ModuleType) -> None:
         counter = bases.setdefault(
             event.get("recording", ""), itertools.count(self._seq + 500_000 - 1_000 * len(bases))
         )
-        self._outbox.append(
-            example.Pending({"at": example.now_ms(), **event, "id": example.new_id(), "seq": next(counter)})
-        )
+        self._outbox.append(example.Pending({"at": self.now_ms(), **event, "id": self.new_id(), "seq": next(counter)}))
 
     example.Connector._report = report
 
@@ -61,7 +59,7 @@ def _old_id_again(example: ModuleType) -> None:
             self._outbox.append(example.Pending(first[key]))
             return
         original(self, event)
-        first[key] = self._outbox[-1].event
+        first[key] = self._outbox[-1].subject
 
     example.Connector._report = report
 
@@ -119,7 +117,7 @@ def _start_without_a_version(example: ModuleType) -> None:
     def change(self: Any, command: dict[str, Any]) -> None:
         is_first = command["recording"] not in self._recordings
         original(self, command)
-        event = self._outbox[-1].event
+        event = self._outbox[-1].subject
         if is_first and command["type"] == "recording.start" and event["type"] == "recording.started":
             del event["version"]
 
@@ -135,25 +133,18 @@ def _text(old: str, new: str) -> Callable[[ModuleType], None]:
 
 def _start_is_deleted_at_the_end(example: ModuleType) -> None:
     """The first message that starts a recording is deleted when the recording has ended."""
-    original = example.Connector._take
+    original, original_call = example.Connector._take, example.Connector._call_queue
     kept: list[tuple[str, str]] = []
 
-    class Queue:
-        def __init__(self, sqs: Any, connector: Any) -> None:
-            self._sqs, self._connector = sqs, connector
-
-        def receive_message(self, **parameters: Any) -> Any:
-            for recording, receipt in list(kept):
-                if self._connector._recordings[recording]["type"] == "recording.stopped":
-                    kept.remove((recording, receipt))
-                    self._sqs.delete_message(QueueUrl=parameters["QueueUrl"], ReceiptHandle=receipt)
-            return self._sqs.receive_message(**parameters)
-
-        def delete_message(self, **parameters: Any) -> None:
-            if self._connector.last_start is None:
-                self._sqs.delete_message(**parameters)
-            else:
-                kept.append((self._connector.last_start, parameters["ReceiptHandle"]))
+    def call_queue(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation == "DeleteMessage" and self.last_start is not None:
+            kept.append((self.last_start, parameters["ReceiptHandle"]))
+            return {}
+        for recording, receipt in list(kept):
+            if self._recordings[recording]["type"] == "recording.stopped":
+                kept.remove((recording, receipt))
+                original_call(self, "DeleteMessage", {"ReceiptHandle": receipt})
+        return original_call(self, operation, parameters)
 
     def take(self: Any, body: str) -> None:
         command = example.read_command(body)
@@ -162,18 +153,10 @@ def _start_is_deleted_at_the_end(example: ModuleType) -> None:
         original(self, body)
         has_begun = is_first and command["recording"] in self._recordings
         self.last_start = command["recording"] if has_begun else None
-        if not isinstance(self._sqs, Queue):
-            self._sqs = Queue(self._sqs, self)
-
-    opened = example.Connector.open_session
-
-    def open_session(self: Any) -> None:
-        opened(self)
-        self.last_start = None
-        self._sqs = Queue(self._sqs, self)
 
     example.Connector._take = take
-    example.Connector.open_session = open_session
+    example.Connector._call_queue = call_queue
+    example.Connector.last_start = None
 
 
 def _with_evidence(*, changes_entries: bool) -> Callable[[ModuleType], None]:
@@ -213,7 +196,7 @@ def _with_calls_of_its_own(example: ModuleType) -> None:
         run_once(self)
         file = Path(os.environ["CALLS"])
         for _ in file.read_text().splitlines()[len(calls) :] if file.exists() else ():
-            calls.append(example.new_id())
+            calls.append(self.new_id())
             self._report({
                 "type": "call.answered", "account": os.environ["ACCOUNT"], "call": calls[-1], "direction": "inbound",
                 "to": "+12025550123", "from": "+12025550199",
@@ -234,28 +217,48 @@ def _with_calls_of_its_own(example: ModuleType) -> None:
 
 
 VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
-    "begins-late": (_text("now_ms() > command.get(", "0 > command.get("), {"begins-nothing-late"}),
+    "begins-late": (
+        _text("self.now_ms() > until", "self.now_ms() < 0"), {"begins-nothing-late", "tapedecks-clock"},
+    ),
+    "uses-its-own-clock": (_text('if "now" in content:', "if False:"), {"tapedecks-clock"}),
+    "needs-not-after": (
+        _text("(until is not None and self.now_ms() > until)", "self.now_ms() > until"), {"begins-without-limit"},
+    ),
+    "begins-what-it-cannot": (_text("if not can_record(command):", "if False:"), {"unsupported-recording"}),
+    "carries-out-any-protocol": (_text('command["protocol"] == PROTOCOL and ', ""), {"unknown-protocol"}),
+    "counts-anew": (
+        _text("        self._seq = max(", "        self._unreadable = 0\n        self._seq = max("),
+        {"unreadable-is-counted"},
+    ),
+    "answers-a-stop-with-an-old-version": (
+        _text('or version > state["version"]:', 'or version > state["version"] and not is_over:'),
+        {"stop-after-the-end"},
+    ),
+    "keeps-a-refused-start": (
+        _text('if (event["type"], outcome) == ("recording.started", "refused"):', "if False:"),
+        {"discards-a-refused-start"},
+    ),
+    "gives-up-an-unknown-upload": (_text("pending.put_off() > UNKNOWN_SECONDS", "True"), {"upload-of-unknown"}),
+    "hides-the-status": (_text('"id": name, "status": status_of(state), ', '"id": name, '), {"resync"}),
     "numbers-fall": (_numbers_fall, {"seq-rises"}),
     "old-id-again": (_old_id_again, {"repeated-command"}),
     "overtaken-pause-is-confirmed": (_overtaken_pause_is_confirmed, {"overtaken-command"}),
     "events-are-dropped-after-503": (_events_are_dropped_after_503, {"repeats-after-503"}),
     "unknown-command-ends-it": (
-        _text('            self._refuse(command, "unsupported", is_final=True)',
-              '            if command["type"].startswith("call."):\n                raise SystemExit(1)\n'
-              '            self._refuse(command, "unsupported", is_final=True)'),
+        _text('        else:\n            self._refuse(command, "unsupported", is_final=True)',
+              '        elif command["type"].startswith("call."):\n            raise SystemExit(1)\n'
+              '        else:\n            self._refuse(command, "unsupported", is_final=True)'),
         {"unknown-command"},
     ),
     "poison-ends-it": (
-        _text("    except ValueError:\n        return None", "    except KeyError:\n        return None"),
+        _text("    except (ValueError, ", "    except ("),
         {"unreadable-message"},
     ),
     "poison-is-not-counted": (_text("self._unreadable += 1", "self._unreadable += 0"), {"unreadable-is-counted"}),
     "later-gets-a-new-id": (
-        _text("                    now = time.monotonic()\n",
-              "                    now = time.monotonic()\n"
-              '                    pending.event = {**pending.event, "id": new_id()}\n'
-              "                    self._seq += 1\n"
-              '                    pending.event["seq"] = self._seq\n'),
+        _text("DEAD_SECONDS:\n            return",
+              "DEAD_SECONDS:\n            self._seq += 1\n"
+              '            pending.subject = {**event, "id": self.new_id(), "seq": self._seq}\n            return'),
         {"retries-later"},
     ),
     "later-blocks": (_text("PARK_SECONDS = 2 ", "PARK_SECONDS = 600 "), {"later-blocks-nothing"}),
@@ -264,40 +267,41 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
         {"urgent-event"},
     ),
     "one-queue-of-events": (
-        _text('pending.event.get("parent", {}).get("id", pending.event["type"])', '"all"'),
+        _text('event.get("parent", {}).get("id", event["type"])', '"all"'),
         {"two-recordings"},
     ),
     "refused-is-repeated": (
-        _text('result["outcome"] == "later"', 'result["outcome"] in {"later", "refused"}'), {"refused-is-final"},
+        _text('if outcome == "later" and', 'if outcome in {"later", "refused"} and'),
+        {"refused-is-final", "discards-a-refused-start"},
     ),
     "deletes-at-the-end": (_start_is_deleted_at_the_end, {"deleted-when-begun"}),
     "ignores-superseded": (_text('if answer["superseded"]:', "if False:"), {"superseded"}),
-    "boot-of-version-4": (_text("new_id(), 0\n", 'new_id()[:12] + "4" + new_id()[13:], 0\n'), {"session-opens"}),
+    "boot-of-version-4": (
+        _text("self.new_id(), 0\n", 'self.new_id()[:12] + "4" + self.new_id()[13:], 0\n'), {"session-opens"},
+    ),
     "ignores-resync": (_text('if answer["resync"]:', "if False:"), {"resync-of-an-answer"}),
-    "ignores-ended": (_text('for name in answer["ended"]:', "for name in ():"), {"ends-what-has-ended"}),
+    "ignores-ended": (_text('& set(answer["ended"])', "& set()"), {"ends-what-has-ended"}),
     "own-interval": (_text('answer["alive_every"]', "5"), {"alive-in-time"}),
     "lists-nothing": (_text('"live": live}', '"live": []}'), {"resync"}),
-    "drops-drain": (_text("self._is_draining, self._alive_at = True, 0.0", "pass"), {"drain"}),
+    "drops-drain": (_text('get("until") or math.inf, 0.0', 'get("until") or 0, 0.0'), {"drain"}),
     "rejects-unknown-fields": (
-        _text("return command if needed <= command.keys() else None",
-              'return command if needed <= command.keys() and "x_new" not in command else None'),
+        _text("return command if is_complete else None",
+              'return command if is_complete and "x_new" not in command else None'),
         {"unknown-fields"},
     ),
     "refuses-late-ends": (
-        _text('if state is None and wanted["status"] != "stopped" and now_ms()',
-              "if now_ms()"),
+        _text("            if is_over:\n", '            if self._is_late(command):\n'
+              '                self._refuse(command, "expired", is_final=False)\n            elif is_over:\n'),
         {"ends-late"},
     ),
-    "hides-a-paused-start": (_text('{"paused": wanted["status"] == "paused"} if state is None', "{} if state is None"),
-                             {"begins-what-never-began"}),
+    "hides-a-paused-start": (_text('{"paused": wanted["status"] == "paused"}', "{}"), {"begins-what-never-began"}),
     "repeats-412": (_text("if error.code != HTTPStatus.PRECONDITION_FAILED:", "if True:"), {"upload-answer-lost"}),
-    "repeats-deleted": (_text("if error.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT}:", "if True:"),
-                        {"upload-of-deleted"}),
+    "repeats-deleted": (_text("if error.code in {403, 409} or", "if"), {"upload-of-deleted"}),
     "keeps-denied-credentials": (
         _text("self._renew_at = 0.0  # the", "pass  # the"), {"queue-denied"},
     ),
     "keeps-old-credentials": (
-        _text('self._renew_at = time.monotonic() + (commands["expires_at"] - answer["now"]) / 1000 - 900',
+        _text('self._renew_at = time.monotonic() + (self._commands["expires_at"] - answer["now"]) / 1000 - 900',
               'self._renew_at = float("inf")'),
         {"credentials-renewed"},
     ),
@@ -307,8 +311,8 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
     "resume-is-a-start": (_text('"in-progress": "recording.resumed"', '"in-progress": "recording.started"'),
                           {"pause-and-resume"}),
     "refuses-with-another-code": (
-        _text('            self._refuse(command, "unsupported", is_final=True)',
-              '            is_of_a_participant = command["type"].startswith("participant.")\n'
+        _text('        else:\n            self._refuse(command, "unsupported", is_final=True)',
+              '        else:\n            is_of_a_participant = command["type"].startswith("participant.")\n'
               '            self._refuse(command, "busy" if is_of_a_participant else "unsupported", is_final=True)'),
         {"unknown-subject"},
     ),
@@ -318,18 +322,17 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
     "event-against-the-schema": (_text('"type": "engine.alive",', '"type": "engine.alive", "disk_free_mb": -1,'),
                                  {"events-match-schema"}),
     "event-changes": (
-        _text("                    now = time.monotonic()\n",
-              "                    now = time.monotonic()\n"
-              '                    pending.event = {**pending.event, "at": pending.event["at"] + 1}\n'),
+        _text("DEAD_SECONDS:\n            return",
+              'DEAD_SECONDS:\n            pending.subject = {**event, "at": event["at"] + 1}\n            return'),
         {"events-unchanged"},
     ),
     "another-rate": (_text("(1, 2, RATE, 0,", "(1, 2, 44_100, 0,"), {"upload", "upload-answer-lost"}),
     "gives-up-an-upload": (
-        _text("                if error.code != HTTPStatus.PRECONDITION_FAILED:",
-              "                if error.code == HTTPStatus.SERVICE_UNAVAILABLE:\n"
-              "                    self._uploads.remove(subject)\n"
-              "                    continue\n"
-              "                if error.code != HTTPStatus.PRECONDITION_FAILED:"),
+        _text("            if error.code != HTTPStatus.PRECONDITION_FAILED:",
+              "            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:\n"
+              "                self._discard(name)\n"
+              "                return\n"
+              "            if error.code != HTTPStatus.PRECONDITION_FAILED:"),
         {"upload-unavailable"},
     ),
     "ends-after-401": (_text("            time.sleep(30 if", "            assert not is_unauthorized\n"

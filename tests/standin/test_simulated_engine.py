@@ -1,5 +1,6 @@
 """The simulated engine follows the rules of the engine protocol in any order of commands."""
 
+import json
 from typing import Any
 
 import pytest
@@ -434,12 +435,18 @@ def test_unknown_command_is_refused(tapedeck: TapedeckDouble, engine: SimulatedE
     assert len(tapedeck.deleted) == 2
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "5", '{"type": 5}', '{"type": "recording.start"}', '{"type": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "5", '{"type": 5}', '{"type": "recording.start"}', '{"type": []}',
+        json.dumps({**PAUSE, "protocol": 3}),
+    ],
+)  # fmt: skip
 def test_unreadable_message_is_deleted(tapedeck: TapedeckDouble, engine: SimulatedEngine, text: str) -> None:
-    """It is logged and counted, and the commands behind it are carried out."""
-    tapedeck.send(text, START_COMMAND)
+    """It is logged and counted, also after a new session, and the commands behind it are carried out."""
+    tapedeck.send(text, command("engine.resync", 1, {}), START_COMMAND)
     run(engine)
-    assert len(tapedeck.deleted) == 2
+    assert len(tapedeck.deleted) == 3
     assert tapedeck.reported()[-1] == ("recording.started",)
     tapedeck.now += 15_000
     run(engine)
@@ -495,15 +502,28 @@ def test_resync(tapedeck: TapedeckDouble, engine: SimulatedEngine, cause: str) -
 
 def test_event_without_effect_is_logged(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
     """A refused event is kept with its reason, and logged with its type and id only; the next ones go on."""
-    tapedeck.outcomes = {"recording.started": [{"outcome": "refused", "code": "wrong_state"}]}
+    tapedeck.outcomes = {"recording.paused": [{"outcome": "refused", "code": "wrong_state"}]}
+    tapedeck.send(START_COMMAND, PAUSE)
+    run(engine)
+    event = tapedeck.events[-1]
+    assert tapedeck.lines == [f"event recording.paused {event['id']} had no effect: refused (wrong_state)"]
+    assert engine.outbox.dead == [(event, "refused (wrong_state)")]
+    tapedeck.send(RESUME)
+    run(engine)
+    assert tapedeck.reported("version")[-1] == ("recording.resumed", 3)
+
+
+def test_a_capture_is_discarded_if_its_start_is_refused(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+    """Nothing is listed or uploaded any more; a later command is answered as one for a recording that has ended."""
+    tapedeck.outcomes = {"recording.started": [{"outcome": "refused", "code": "not_yours"}]}
     tapedeck.send(START_COMMAND)
     run(engine)
-    (event,) = tapedeck.events
-    assert tapedeck.lines == [f"event recording.started {event['id']} had no effect: refused (wrong_state)"]
-    assert engine.outbox.dead == [(event, "refused (wrong_state)")]
-    tapedeck.send(PAUSE)
+    tapedeck.now += 5_000
+    tapedeck.send(PAUSE, command("engine.resync", 1, {}))
     run(engine)
-    assert tapedeck.reported("version")[-1] == ("recording.paused", 2)
+    tapedeck.now += 5_000
+    assert tapedeck.reported("version") == [("recording.started", 1), ("recording.stopped", 2)]
+    assert (tapedeck.bodies("sessions")[-1]["live"], engine.due(), engine.finish_due_media()) == ([], [], False)
 
 
 def test_superseded_engine_ends(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:

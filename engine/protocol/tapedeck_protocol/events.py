@@ -325,7 +325,7 @@ class EngineAlive(_EngineWideEvent):
     ] = None
     outbox: Annotated[OutboxState, Field(description="Events that are not delivered")] = OutboxState()
     uploads: Annotated[UploadState, Field(description="Captures that are not uploaded")] = UploadState()
-    commands_unreadable: Annotated[Count, Field(description="Commands that could not be parsed, in this session")] = 0
+    commands_unreadable: Annotated[Count, Field(description="Messages that are no command, in this session")] = 0
     media: Annotated[MediaState, Field(description="Problems of captures, in this session")] = MediaState()
 
 

@@ -63,7 +63,10 @@ class LiveResource(EngineMessage):
     account: Annotated[Id, Field(description="Its account")]
     parent: Annotated[ParentRef | None, Field(description="Of a recording: what is recorded")] = None
     version: Annotated[Sequence, Field(description="Version that was carried out last; 0 if no command was")] = 0
-    status: Annotated[EncodableText | None, Field(max_length=32, description="Its status, in Tapedeck's words")] = None
+    status: Annotated[
+        EncodableText | None,
+        Field(max_length=32, description="Its status; of a recording `in-progress`, `paused` or `stopped`"),
+    ] = None
     since: Annotated[Milliseconds | None, Field(description="When it began, in ms by the engine's clock")] = None
     evidence: Annotated[EvidenceState | None, Field(description="Of a recording: end of its evidence chain")] = None
 

@@ -104,6 +104,28 @@ def refused_is_final(rig: Rig) -> None:
     rig.expect_event(made.recording, "recording.stopped")
 
 
+@CHECKS.add("discards-a-refused-start", "EVENT-11", "A capture whose start is refused is discarded, not uploaded.")
+def discards_a_refused_start(rig: Rig) -> None:
+    """The start is refused; a stop is answered all the same, but nothing is uploaded or reported after it."""
+
+    def result_of(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        is_start = event.get("type") == "recording.started"
+        return {"outcome": "refused", "code": "wrong_state", "detail": "by the suite"} if is_start else None
+
+    with rig.proxy.intercepting("events", answering_events(result_of)):
+        made = rig.request_recording()
+        rig.expect_event(made.recording, "recording.started")
+    rig.update(made, "stopped")
+    rig.expect_event(made.recording, "recording.stopped")
+    rig.expect_nothing(
+        "upload of the capture whose start was refused",
+        lambda seen: (
+            [each for each in seen.requests_to("uploads") if (each.body or {}).get("recording") == made.recording]
+            or seen.events_of(made.recording, "recording.completed")
+        ),
+    )
+
+
 @CHECKS.add("repeats-after-503", "EVENT-10", "After a 503 the same events are reported again, unchanged.")
 def repeats_after_503(rig: Rig) -> None:
     """The start is answered twice with 503; then the same event is taken."""

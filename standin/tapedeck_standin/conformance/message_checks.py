@@ -10,6 +10,7 @@ from tapedeck_standin.conformance.rig import CheckSkipped, Rig, check
 
 CHECKS: Final = CheckList()
 
+_QUIET_SECONDS: Final = 1
 _UNREADABLE: Final = ("this is not JSON {", '["no", "object"]', '{"protocol": 2, "type": "recording.pause"}')
 
 
@@ -48,14 +49,36 @@ def unreadable_message(rig: Rig) -> None:
     rig.start_recording()
 
 
-@CHECKS.add("unreadable-is-counted", "COMMAND-10", "Messages that are no command are counted in `engine.alive`.")
+@CHECKS.add("unknown-protocol", "COMMAND-10", "A command of another protocol is deleted, and not carried out.")
+def unknown_protocol(rig: Rig) -> None:
+    """A stop has `protocol` 3; the recording goes on, and is stopped by the next stop."""
+    made = rig.start_recording()
+    with rig.held_commands() as take:
+        rig.update(made, "stopped")
+        (stop,) = take(made, 1)
+        since = rig.journal.last_number
+        message = rig.send({**stop, "protocol": 3})
+    rig.expect_deleted(message, "the command of protocol 3")
+    rig.expect_nothing(
+        "answer to the command of protocol 3", lambda seen: seen.events_of(made.recording, since=since), _QUIET_SECONDS
+    )
+    rig.send(stop)
+    rig.expect_event(made.recording, "recording.stopped", version=stop["version"])
+
+
+@CHECKS.add(
+    "unreadable-is-counted", "COMMAND-10",
+    "Messages that are no command are counted in `engine.alive`, for as long as the connector runs.",
+)  # fmt: skip
 def unreadable_is_counted(rig: Rig) -> None:
-    """After one more message that is not JSON, `commands_unreadable` is higher by one."""
+    """After one more message that is not JSON, `commands_unreadable` is higher by one, also in a renewed session."""
     rig.need("presence")
     since = rig.journal.last_number
     before = _counted(rig.expect("engine.alive", lambda seen: _last_alive(seen, since)))
     message = rig.send("{}")
     rig.expect_deleted(message, "{}")
+    rig.renew_session()
+    since = rig.journal.last_number
     rig.expect(
         f"commands_unreadable {before + 1} in engine.alive",
         lambda seen: (alive := _last_alive(seen, since)) is not None and _counted(alive) == before + 1,
@@ -64,7 +87,7 @@ def unreadable_is_counted(rig: Rig) -> None:
 
 @CHECKS.add("resync", "SESSION-5", "After `engine.resync` the session is opened again, with everything that runs.")
 def resync(rig: Rig) -> None:
-    """A recording runs; the new session has the same boot, and lists the recording with its version."""
+    """A recording runs; the new session has the same boot, and lists the recording with its version and status."""
     made = rig.start_recording()
     before = rig.journal.last_number
     boot = rig.last_boot()
@@ -75,6 +98,7 @@ def resync(rig: Rig) -> None:
     version = rig.command_of(made, "recording.start")["version"]
     expected = {
         "kind": "recording", "account": rig.account, "parent": {"type": "call", "id": made.call}, "version": version,
+        "status": "in-progress",
     }  # fmt: skip
     check(
         [{name: each.get(name) for name in expected} for each in listed] == [expected],

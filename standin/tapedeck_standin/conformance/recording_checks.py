@@ -1,13 +1,19 @@
 """Checks of what a connector does with the commands of a recording."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tapedeck_standin.conformance.journal import Records, SeenEvent
+from tapedeck_standin.conformance.proxy import changing_answer
 from tapedeck_standin.conformance.registry import CheckList
-from tapedeck_standin.conformance.rig import Rig, check, now_ms
+from tapedeck_standin.conformance.rig import CheckSkipped, Rig, check, now_ms
 
 CHECKS: Final = CheckList()
+
+_HOUR_MS: Final = 3_600_000
+_LATE_SECONDS: Final = 0.3
+"""More than the time that the answer to a session is under way, from which a connector knows Tapedeck's clock."""
 
 
 @CHECKS.add("recording-starts", "COMMAND-1", "A recording that is requested begins, and its version is reported.")
@@ -116,7 +122,8 @@ def begins_nothing_late(rig: Rig) -> None:
     with rig.held_commands() as take:
         made = rig.request_recording()
         (start,) = take(made, 1)
-        message = rig.send({**start, "issued_at": now_ms() - 121_000, "not_after": now_ms() - 1_000})
+        time.sleep(_LATE_SECONDS)
+        message = rig.send({**start, "not_after": start["issued_at"]})
     refused = rig.expect_event(made.recording, "command.refused", "recording.started")
     expected = {
         "type": "command.refused", "code": "expired", "final": False, "command": start["id"],
@@ -125,6 +132,85 @@ def begins_nothing_late(rig: Rig) -> None:
     seen = {name: refused.event.get(name) for name in expected}
     check(seen == expected, str(expected), seen)
     rig.expect_deleted(message, "the late recording.start")
+
+
+@CHECKS.add(
+    "begins-without-limit", "COMMAND-7", "A command whose `not_after` is null may begin a recording at any time."
+)
+def begins_without_limit(rig: Rig) -> None:
+    """A start has no `not_after`: null counts as absent."""
+    with rig.held_commands() as take:
+        made = rig.request_recording()
+        (start,) = take(made, 1)
+        rig.send({**start, "issued_at": now_ms(), "not_after": None})
+    rig.expect_event(made.recording, "recording.started", version=start["version"])
+
+
+@CHECKS.add(
+    "tapedecks-clock", "COMMAND-7", "`not_after` is compared with Tapedeck's clock, not with that of the machine."
+)
+def tapedecks_clock(rig: Rig) -> None:
+    """Tapedeck's clock is an hour ahead of the connector's; a start that is late by Tapedeck's clock begins nothing."""
+
+    def shift(answer: dict[str, Any]) -> dict[str, Any]:
+        commands = answer.get("commands")
+        expires = {"expires_at": commands["expires_at"] + _HOUR_MS} if commands else {}
+        return {
+            **answer,
+            "now": answer["now"] + _HOUR_MS,
+            **({"commands": {**commands, **expires}} if commands else {}),
+        }
+
+    with rig.held_commands() as take:
+        made = rig.request_recording()
+        (start,) = take(made, 1)
+    with rig.proxy.intercepting("events", changing_answer(shift)):
+        with rig.proxy.intercepting("sessions", changing_answer(shift)):
+            rig.renew_session()
+        rig.send({**start, "issued_at": now_ms() + _HOUR_MS - 121_000, "not_after": now_ms() + _HOUR_MS - 1_000})
+        answer = rig.expect_event(made.recording, "command.refused", "recording.started").event
+    rig.renew_session()
+    seen = {name: answer.get(name) for name in ("type", "code", "final")}
+    expected = {"type": "command.refused", "code": "expired", "final": False}
+    check(seen == expected, str(expected), seen)
+
+
+@CHECKS.add(
+    "unsupported-recording", "COMMAND-12", "A recording that needs a capability that is not declared is refused."
+)
+def unsupported_recording(rig: Rig) -> None:
+    """A start needs a capability that is declared false: it is refused for good, and nothing begins (C-279)."""
+    needing: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+        "dual": {"wanted": {"channels": 2}},
+        "tracks": {"wanted": {"track": "inbound", "channels": 1}},
+        "conference_recording": {"parent": {"type": "conference"}},
+    }
+    missing = [name for name in needing if not rig.capability(name)]
+    if not missing:
+        raise CheckSkipped("the connector declares all capabilities for recordings")
+    for name in missing:
+        with rig.held_commands() as take:
+            made = rig.request_recording()
+            (start,) = take(made, 1)
+        with rig.answering_for(made.recording):  # Tapedeck has sent no such command
+            rig.send({**start, **{field: {**start[field], **more} for field, more in needing[name].items()}})
+            answer = rig.expect_event(made.recording, "command.refused", "recording.started").event
+        expected = {"type": "command.refused", "code": "unsupported", "final": True, "command": start["id"]}
+        seen = {field: answer.get(field) for field in expected}
+        check(seen == expected, f"{expected}, because `{name}` is not declared", seen)
+
+
+@CHECKS.add("stop-after-the-end", "COMMAND-8", "A stop that arrives after the end is answered with its own version.")
+def stop_after_the_end(rig: Rig) -> None:
+    """A recording has stopped and is uploaded; a stop with a higher version is answered with `recording.stopped`."""
+    made = rig.start_recording()
+    rig.finish(made)
+    stop = rig.command_of(made, "recording.stop")
+    version, before = stop["version"] + 1, rig.journal.last_number
+    with rig.answering_for(made.recording):  # Tapedeck knows no such version
+        rig.send({**stop, "id": f"{stop['id']}-again", "version": version})
+        answer = rig.expect_event(made.recording, "recording.stopped", since=before).event
+    check(answer.get("version") == version, f"recording.stopped with version {version}", answer.get("version"))
 
 
 @CHECKS.add("ends-late", "COMMAND-7", "A pause or a stop is carried out also after `not_after`.")

@@ -159,6 +159,16 @@ class Rig:
         with self.proxy.intercepting("events", answering_events(result_of)):
             yield
 
+    @contextmanager
+    def answering_for(self, recording: str) -> Iterator[None]:
+        """Take the events of a recording in place of Tapedeck, which does not get them."""
+
+        def result_of(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            return {"outcome": "taken"} if event.get("recording") == recording else None
+
+        with self.proxy.intercepting("events", answering_events(result_of)):
+            yield
+
     def clean_up(self) -> None:
         """Withdraw the messages of a check, stop its recordings, and end their calls."""
         self.proxy.withdraw(self.messages)
@@ -221,6 +231,12 @@ class Rig:
         body: Mapping[str, Any] = found.body
         return body
 
+    def renew_session(self) -> Mapping[str, Any]:
+        """Make the connector open its session again; return the request."""
+        before = self.journal.last_number
+        self.send(self.invented_command("engine.resync", wanted={}))
+        return self.expect_session(before)
+
     def last_boot(self) -> str:
         """Return the boot of the last session."""
         return str(self.expect_session(0)["boot"])
@@ -270,7 +286,8 @@ _START_SECONDS: Final = 60
 _START_BY_HAND_SECONDS: Final = 3_600
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
-    "pause": True, "restart": True, "conference": True, "presence": True, "participants": [], "dtmf": False,
+    "pause": True, "restart": True, "tracks": True, "dual": True, "conference": True, "conference_recording": True,
+    "presence": True, "participants": [], "dtmf": False,
 }  # fmt: skip
 """Capabilities that count if a session does not state them."""
 

@@ -16,6 +16,7 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 CHECKS: Final = CheckList()
 
 _SAMPLE_BITS: Final = 16
+_AUDIBLE_SECONDS: Final = 0.1
 _LONG_ENOUGH_SECONDS: Final = 1.2
 """A recording of less than a second becomes `absent`."""
 
@@ -73,6 +74,24 @@ def upload_of_deleted(rig: Rig) -> None:
         )
     completed = rig.journal.read(lambda seen: seen.events_of(made.recording, "recording.completed"))
     check(not completed, "no recording.completed", [each.event for each in completed])
+
+
+@CHECKS.add("upload-of-unknown", "UPLOAD-2", "An upload that is refused with 404 is requested again.")
+def upload_of_unknown(rig: Rig) -> None:
+    """The first request for an upload is answered with 404; the recording is completed all the same (C-277)."""
+    made, count = rig.start_recording(), 0
+
+    def refuse(request: ServerRequest, forward: Forward) -> ServerResponse:
+        nonlocal count
+        if count or made.recording.encode() not in request.body:
+            return forward(request)
+        count += 1
+        return ServerResponse.of_json(404, {"refused": "unknown"})
+
+    time.sleep(_AUDIBLE_SECONDS)
+    with rig.proxy.intercepting("uploads", refuse):
+        rig.update(made, "stopped")
+        rig.expect_event(made.recording, "recording.completed", seconds=20)
 
 
 @CHECKS.add("evidence", "EVIDENCE-1", "The evidence of the events of a recording is one chain.")

@@ -87,6 +87,12 @@ class RecordingCommands:
                 if capture.due_at is not None and capture.due_at <= now and account in {None, capture.account}
             ]
 
+    def discard(self, recording: str) -> None:
+        """Delete a capture, also one that runs; nothing is uploaded, and nothing begins again (C-276)."""
+        with self._lock:
+            self.captures.pop(recording, None)
+            self._memory.end(("recording", recording), KEPT_RECORDINGS_MS)
+
     def forget(self, account: str) -> None:
         """Drop the captures of an account."""
         with self._lock:
@@ -153,9 +159,7 @@ class RecordingCommands:
         self._report_state(ended, event if evidence is None else {**event, "evidence": evidence})
 
     def _delete(self, command: Command) -> None:
-        with self._lock:
-            self.captures.pop(command["recording"], None)
-            self._memory.end(("recording", command["recording"]), KEPT_RECORDINGS_MS)
+        self.discard(command["recording"])
 
 
 def callback_of(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:

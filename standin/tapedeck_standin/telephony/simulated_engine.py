@@ -212,17 +212,23 @@ class SimulatedEngine:
             self.outbox.forget(account)
 
     def _process(self, body: str) -> None:
-        """Carry out one command; one that cannot be read is logged and counted, because nothing makes it readable."""
+        """Carry out one command; one that cannot be read, or of another protocol, is logged and counted (C-278)."""
         try:
             command = json.loads(body)
             handler = self._handlers.get(command["type"])
-            if handler is None:
+            if command["protocol"] != PROTOCOL:
+                self._note_unreadable("another protocol")
+            elif handler is None:
                 self._calls.refuse(command, "unsupported", is_final=True)
             else:
                 handler(command)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._commands_unreadable += 1
-            self._log(f"engine: a command cannot be read: {type(error).__name__}")
+            self._note_unreadable(type(error).__name__)
+
+    def _note_unreadable(self, reason: str) -> None:
+        """Count a message that is no command; a new session does not begin to count again (C-275)."""
+        self._commands_unreadable += 1
+        self._log(f"engine: a command cannot be read: {reason}")
 
     def _open_session(self) -> bool:
         """Open a session with the complete list of what is live; return whether it was opened."""
@@ -276,6 +282,8 @@ class SimulatedEngine:
     def _settle(self, pending: PendingEvent, result: Mapping[str, Any]) -> None:
         outcome = self.outbox.settle(pending, result)
         event = pending.event
+        if event["type"] == "recording.started" and outcome == "refused":
+            self._recordings.discard(event["recording"])
         if event["type"] == "call.answered" and outcome in {"taken", "repeated", "stale"}:
             conference = self._dialed.pop(event["call"], None)
             if conference is not None:
