@@ -122,7 +122,6 @@ def test_double_deduplicates_by_id() -> None:
     bus = MemoryBus()
     bus.publish([first, second])
     bus.publish([again])
-    assert list(bus.events_of.items()) == [(first.id, again), (second.id, second)]
     assert bus.events == (first, second, again)
 
 

@@ -146,6 +146,6 @@ def _wrong_commands(world: World, *, is_lossless: bool) -> Iterator[str]:
         yield f"commands that no change requires: {sent - required}"
     if is_lossless and required - sent - world.late:
         yield f"commands that were not sent: {required - sent - world.late}"
-    facts = {name for name in world.bus.events_of if not name.endswith("-confirmed")}
+    facts = {event.id for event in world.bus.events if not event.id.endswith("-confirmed")}
     if facts - world.history.facts or (is_lossless and world.history.facts - facts):
         yield f"domain events: {sorted(facts ^ world.history.facts)}"

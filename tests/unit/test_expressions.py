@@ -53,9 +53,9 @@ def test_an_update_has_one_clause_of_each_kind() -> None:
     [
         (Attr("a").eq(1) & Attr("b").lt(2), "#a = :a AND #b < :b"),
         (Attr("a").exists() | Attr("b").not_exists(), "attribute_exists(#a) OR attribute_not_exists(#b)"),
-        (Attr("c").lte(0) & (Attr("a").gt(1) | Attr("b").gte(2)), "#c <= :c AND (#a > :a OR #b >= :b)"),
-        ((Attr("a").gt(1) | Attr("b").gte(2)) & Attr("c").lte(0), "(#a > :a OR #b >= :b) AND #c <= :c"),
-        (Attr("c").lte(0) | Attr("a").gt(1) & Attr("b").gte(2), "#c <= :c OR #a > :a AND #b >= :b"),
+        (Attr("c").lte(0) & (Attr("a").lt(1) | Attr("b").eq(2)), "#c <= :c AND (#a < :a OR #b = :b)"),
+        ((Attr("a").lt(1) | Attr("b").eq(2)) & Attr("c").lte(0), "(#a < :a OR #b = :b) AND #c <= :c"),
+        (Attr("c").lte(0) | Attr("a").lt(1) & Attr("b").eq(2), "#c <= :c OR #a < :a AND #b = :b"),
         (~(Attr("a").eq(1) & Attr("b").eq(2)), "NOT (#a = :a AND #b = :b)"),
         (~literal("r", "x").is_in([Attr("r1"), Attr("r2")]), "NOT (:r IN (#r1, #r2))"),
         (Attr("a").eq(Attr("b")), "#a = #b"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.callback_selection import policy_of
+from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy, is_delivered
 from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookResult
 from tests.thoroughness import scaled
@@ -18,6 +18,11 @@ DEFAULTS = {
     "signalwire": RetryPolicy(2000, 5000, 15_000, 3, frozenset({FailureKind.CONNECT, FailureKind.READ}), 3),
 }
 BOTH = pytest.mark.parametrize("dialect", DEFAULTS)
+
+
+def policy_of(dialect: str, url: str) -> RetryPolicy:
+    """Return the retry policy of a callback to this URL."""
+    return callbacks_in(dialect).policy(url)
 
 
 def answered(status: int) -> WebhookResult:

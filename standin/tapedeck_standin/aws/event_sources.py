@@ -49,13 +49,6 @@ class QueueSource:
         self._return_failed = return_failed
         self._accepts = accepts
         self._report = report
-        self._failed: list[str] = []
-        """Receipts of failed messages that wait for their visibility timeout."""
-
-    def retry(self) -> None:
-        """Make failed messages visible at once, without counting their last receive."""
-        self._queue.return_messages(self._failed, counts=False)
-        self._failed = []
 
     @property
     def next_due(self) -> int | None:
@@ -81,8 +74,6 @@ class QueueSource:
                 self._queue.delete(message.receipt)
         if self._return_failed:
             self._queue.return_messages(kept)
-        else:
-            self._failed += kept
         return True
 
     # --8<-- [end:queue]

@@ -37,11 +37,7 @@ class Received:
 
 @dataclass(slots=True)
 class _QueuedMessage:
-    """A message in a queue, in flight until `visible` (milliseconds); None: until it is deleted or returned.
-
-    `kept_deadline` keeps the old deadline of a message that was returned without counting; its next receive ends then.
-    `source_queue` is the name of the queue that a dead letter came from.
-    """
+    """A message in a queue, in flight until `visible` (milliseconds); None: until it is deleted or returned."""
 
     message_id: str
     body: str
@@ -52,8 +48,6 @@ class _QueuedMessage:
     first_received: int = 0
     receive_count: int = 0
     visible: int | None = 0
-    kept_deadline: int | None = None
-    source_queue: str | None = None
 
 
 @dataclass
@@ -162,39 +156,12 @@ class MemoryQueue:
                 del self._store.messages[message.sequence]
             return message is not None
 
-    def return_messages(self, receipts: Iterable[str], *, counts: bool = True) -> None:
-        """Make received messages visible at once; expired receipts are ignored.
-
-        Args:
-            receipts: the receipts of the messages.
-            counts: whether this receive counts, as in SQS. If not, the next receive keeps the old deadline.
-        """
+    def return_messages(self, receipts: Iterable[str]) -> None:
+        """Make received messages visible at once; expired receipts are ignored."""
         with self._lock:
             self._store.expire_visibility(self._clock())
             for receipt in receipts:
-                message = self._store.in_flight.pop(receipt, None)
-                if message is not None and not counts:
-                    message.receive_count -= 1
-                    message.kept_deadline = message.visible
-
-    def redrive(self, limit: int | None = None) -> int:
-        """Move dead letters of this queue that are not in flight back, oldest first; return their number.
-
-        Args:
-            limit: the maximum number to move; None: all.
-        """
-        if self._dead_letters is None:
-            return 0
-        with self._lock:
-            now = self._clock()
-            self._dead_letters.expire_visibility(now)
-            in_flight = {message.sequence for message in self._dead_letters.in_flight.values()}
-            own = [message for message in self._dead_letters.messages.values() if message.source_queue == self.name]
-            moved = [message for message in own if message.sequence not in in_flight][:limit]
-            for message in moved:
-                del self._dead_letters.messages[message.sequence]
-                self._store.append(message.body, message.group, message.id, now)
-            return len(moved)
+                self._store.in_flight.pop(receipt, None)
 
     def next_due(self) -> int | None:
         """Return when a message can be received (milliseconds): now if one already can, None if unknown."""
@@ -254,15 +221,12 @@ class MemoryQueue:
             del self._store.messages[message.sequence]
             letter = self._dead_letters.append(message.body, message.group, message.id, now)
             letter.message_id, letter.receive_count = message.message_id, message.receive_count
-            letter.source_queue = self.name
             self._on_dead_letter(message.body)
 
     def _mark_received(self, message: _QueuedMessage, now: int) -> Received:
         message.receive_count += 1
         message.first_received = message.first_received or now
         message.visible = now + self._visibility if self._visibility is not None else None
-        if message.kept_deadline is not None:
-            message.visible, message.kept_deadline = message.kept_deadline, None
         receipt = f"{message.message_id}:{message.receive_count}"
         self._store.in_flight[receipt] = message
         return Received(
@@ -295,8 +259,3 @@ class MemoryBus:
         """All published events in order, duplicates included."""
         with self._lock:
             return tuple(self._published)
-
-    @property
-    def events_of(self) -> dict[str, DomainEvent]:
-        """Published events by id, in order of first publication; of duplicates the latest."""
-        return {event.id: event for event in self.events}

@@ -35,8 +35,6 @@ class CallCommands:
         self._on_dialed = on_dialed
         self._conference_of_dialed: dict[str, str] = {}
         """Conferences by dialed call: events of both stay in one order."""
-        self.occurrences: list[str] = []
-        """The ids of the commands that made something happen once: announcements and digits."""
         self.handlers: Mapping[str, Callable[[Command], None]] = {
             "call.hang_up": self._hang_up,
             "call.redirect": self._redirect,
@@ -131,9 +129,7 @@ class CallCommands:
         self._occur(command, {"type": "participant.announced", **_ids(command), "command": command["id"]})
 
     def _occur(self, command: Command, event: Mapping[str, Any]) -> None:
-        """Let something happen once; a repetition of the command is only answered again."""
-        if self._memory.is_first(command["id"]):
-            self.occurrences.append(command["id"])
+        """Answer a command for what happens once; nothing is played, so a repetition has the same answer."""
         self._answer(command, event, command["version"])
 
     def _carry_out(self, subject: Subject, command: Command, event: Mapping[str, Any]) -> None:

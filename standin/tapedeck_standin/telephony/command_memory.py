@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from tapedeck.ports.clock import Clock
 
 KEPT_MS: Final = 24 * 3_600_000
-"""How long endings and occurrences are remembered."""
+"""How long endings are remembered."""
 
 KEPT_RECORDINGS_MS: Final = 30 * 24 * 3_600_000
 """How long it is remembered that a recording has ended."""
@@ -38,8 +38,6 @@ class CommandMemory:
         self._carried_out: dict[Subject, CarriedOut] = {}
         self._ended: dict[Subject, int] = {}
         """Until when each ending is remembered (milliseconds)."""
-        self._occurrences: dict[str, int] = {}
-        """Until when each occurrence is remembered, by the id of its command."""
 
     def last(self, subject: Subject) -> CarriedOut | None:
         """Return what was carried out last for a subject; None if nothing was."""
@@ -61,11 +59,3 @@ class CommandMemory:
     def has_ended(self, subject: Subject) -> bool:
         """Whether a subject is known to have ended."""
         return self._ended.get(subject, 0) > self._clock()
-
-    def is_first(self, command: str) -> bool:
-        """Whether the occurrence of this command id was not carried out yet; it counts as carried out from now on."""
-        now = self._clock()
-        if self._occurrences.get(command, 0) > now:
-            return False
-        self._occurrences[command] = now + KEPT_MS
-        return True

@@ -117,19 +117,9 @@ class SimulatedEngine:
         self._uploader = CaptureUploader(links.post, links.upload, missing_media_fault, self._report, log)
 
     @property
-    def boot(self) -> str:
-        """The id of this run of the engine."""
-        return self._boot
-
-    @property
     def captures(self) -> Mapping[str, Capture]:
         """The captures by recording, until their media are finished."""
         return self._recordings.captures
-
-    @property
-    def occurrences(self) -> Sequence[str]:
-        """The ids of the commands that made something happen once: announcements and digits."""
-        return self._calls.occurrences
 
     def step(self) -> bool:
         """Open a session if needed, carry out commands and report events; return whether there was any work."""

@@ -6,7 +6,6 @@ from typing import Final
 from tapedeck.dialects.callbacks import CallbackDialect
 from tapedeck.dialects.signalwire.callbacks import SignalWireCallbacks
 from tapedeck.dialects.twilio.callbacks import TwilioCallbacks
-from tapedeck.domain.retry_policy import RetryPolicy
 
 _CALLBACKS: Final[Mapping[str, CallbackDialect]] = {
     each.dialect.name: each for each in (TwilioCallbacks(), SignalWireCallbacks())
@@ -16,8 +15,3 @@ _CALLBACKS: Final[Mapping[str, CallbackDialect]] = {
 def callbacks_in(dialect: str) -> CallbackDialect:
     """Return the callback dialect of this name (`domain.subscription.CallbackSubscription.dialect`)."""
     return _CALLBACKS[dialect]
-
-
-def policy_of(dialect: str, url: str) -> RetryPolicy:
-    """Return the retry policy of a callback: the vendor's default, with overrides from the URL's fragment."""
-    return callbacks_in(dialect).policy(url)

@@ -83,14 +83,6 @@ class Operand:
         """Compare: less than or equal to an operand or value."""
         return self._compare("<=", other)
 
-    def gt(self, other: Any) -> Condition:  # noqa: ANN401
-        """Compare: greater than an operand or value."""
-        return self._compare(">", other)
-
-    def gte(self, other: Any) -> Condition:  # noqa: ANN401
-        """Compare: greater than or equal to an operand or value."""
-        return self._compare(">=", other)
-
     def is_in(self, others: Iterable[Any]) -> Condition:
         """Compare: equal to one of these operands or values."""
         listed = tuple(others)
