@@ -491,13 +491,13 @@ def test_an_event_of_an_unknown_conference_is_retried(world: World, retried: Ing
     retried("participant.changed", conference=conference, call=call.id, version=1)
 
 
-def test_an_announcement_is_confirmed(world: World, applied: Ingest, retried: Ingest, ignored: Ingest) -> None:
+def test_an_announcement_is_confirmed(world: World, applied: Ingest, ignored: Ingest) -> None:
     """The report confirms the announcement, and takes the next sequence number of the conference."""
     conference = world.stage.conference()
     announced = world.services.conferences._store.announce(
         conference.account, conference.id, "https://a.example/", "POST", START, new_engine_id(world)
     )
-    retried("conference.announced", conference=conference.id, version=7)
+    ignored("conference.announced", "wrong_state", conference=conference.id, version=7)
     ignored("conference.announced", conference=conference.id, version=1)
     now = world.clock.step(3)
     applied("conference.announced", conference=conference.id, version=2)
@@ -898,12 +898,12 @@ def test_a_recording_needs_a_live_parent(world: World, ignored: Ingest, retried:
     ],
 )
 def test_a_confirmation_names_its_version(
-    world: World, applied: Ingest, retried: Ingest, status: str, kind: str, more: dict[str, Any]
+    world: World, applied: Ingest, ignored: Ingest, status: str, kind: str, more: dict[str, Any]
 ) -> None:
-    """A report confirms the version that it names; a version that was never sent is retried."""
+    """A report confirms the version that it names; one with a version that was never sent is refused."""
     recording = replace(world.stage.recording(world.stage.call(), status), version=2)
     world.stage.write(recording, version=2)
-    retried(kind, **_about(recording), version=3, **more)
+    ignored(kind, "wrong_state", **_about(recording), version=3, **more)
     world.clock.step(1)
     applied(kind, **_about(recording), version=2, **more)
     assert recording_of(world, recording) == replace(

@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 from tapedeck.domain.engine_command import EngineControlled
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal
-from tapedeck.domain.engine_situation import Ignore, Later, Refuse
+from tapedeck.domain.engine_situation import Ignore, Refuse
 from tapedeck.domain.identity import created_at_ms
 
 MAX_ID_AHEAD_MS: Final = 5_000
@@ -17,6 +17,15 @@ class Numbered(Protocol):
     @property
     def last_event_seq(self) -> int:
         """The number, 0 if the engine has reported nothing."""
+        ...
+
+
+class Versioned(Protocol):
+    """A resource with its version."""
+
+    @property
+    def version(self) -> int:
+        """The version, which every change raises."""
         ...
 
 
@@ -51,10 +60,21 @@ def is_confirmable(resource: EngineControlled | None, event: EngineEvent) -> boo
     )
 
 
-def answer_old_version(resource: EngineControlled, event: EngineEvent) -> Ignore | Later:
+def reject_version(resource: Versioned, event: EngineEvent) -> Refuse | None:
+    """Refuse an event with a version that the resource does not have (C-271).
+
+    A version is stored before its command is sent, and the resource was read strongly consistent.
+    """
+    if event.version is None or event.version <= resource.version:
+        return None
+    return wrong_state("no command with this version was sent")
+
+
+def answer_old_version(resource: EngineControlled, event: EngineEvent) -> Ignore | Refuse:
     """Decide on an event whose version confirms nothing."""
-    if event.version is not None and event.version > resource.version:
-        return Later("the version is not known")
+    unknown = reject_version(resource, event)
+    if unknown is not None:
+        return unknown
     if event.version is not None and event.version <= resource.confirmed_version:
         return repeated("the version is confirmed")
     return stale("a newer command was requested")

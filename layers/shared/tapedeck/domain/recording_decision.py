@@ -14,11 +14,19 @@ from tapedeck.domain.engine_report import (
     TranscriptionReport,
 )
 from tapedeck.domain.engine_situation import Apply, Confirm, Decision, Later, Refuse, Situation, StateChange, Touch
-from tapedeck.domain.event_rules import reject_foreign, reject_id, reject_old, repeated, stale, taken, wrong_state
+from tapedeck.domain.event_rules import (
+    reject_foreign,
+    reject_id,
+    reject_old,
+    reject_version,
+    repeated,
+    stale,
+    taken,
+    wrong_state,
+)
 from tapedeck.domain.recording import MAX_ACTIVE_RECORDINGS, UNFINISHED, ParentKind, Recording, RecordingStatus
 
 _UNKNOWN: Final = Later("the recording is not known")
-_UNKNOWN_VERSION: Final = Later("the version is not known")
 _STOP_FIRST: Final = Apply(StateChange.MOVE_RECORDING, is_step=True)
 
 NEVER_BEGINS: Final = frozenset({"unsupported", "no_space", "gone"})
@@ -44,8 +52,9 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
         return foreign
     if recording is None:
         return _UNKNOWN if report.new is None else _decide_new(situation, report, report.new, now)
-    if version > recording.version:
-        return _UNKNOWN_VERSION
+    unknown = reject_version(recording, event)
+    if unknown is not None:
+        return unknown
     if recording.status not in UNFINISHED:
         return stale("the recording is finished")
     is_unconfirmed = version > recording.confirmed_version
@@ -98,11 +107,9 @@ def decide_transition(situation: Situation, event: EngineEvent, report: CaptureT
     recording, version = situation.recording, event.version
     if recording is None:
         return _UNKNOWN
-    foreign = _reject_other(situation, event)
-    if foreign is not None:
-        return foreign
-    if version is not None and version > recording.version:
-        return _UNKNOWN_VERSION
+    refused = _reject_other(situation, event) or reject_version(recording, event)
+    if refused is not None:
+        return refused
     if report.status is RecordingStatus.STOPPED:
         return _decide_stop(recording, event)
     if version is None:
@@ -193,9 +200,9 @@ def decide_recording_refusal(situation: Situation, event: EngineEvent, report: R
     recording = situation.recording
     if recording is None:
         return _UNKNOWN
-    foreign = _reject_other(situation, event)
-    if foreign is not None:
-        return foreign
+    refused = _reject_other(situation, event) or reject_version(recording, event)
+    if refused is not None:
+        return refused
     if recording.status not in UNFINISHED:
         return repeated("the recording is finished")
     if report.is_final and report.code in NEVER_BEGINS and not recording.is_start_confirmed:
