@@ -103,6 +103,10 @@ LOST_CALL: Final = "01972b5d2c80700080000000000000c7"
 """A call of the other account on the lost engine, so that nothing can be confirmed."""
 UNREACHABLE: Final = "01972b5d3068700080000000000000e7"
 """The recording of that call, in progress."""
+LOST_CONFERENCE: Final = "01972b5d3450700080000000000000f3"
+"""A conference of the other account on the lost engine."""
+UNREACHABLE_TOO: Final = "01972b5d3838700080000000000000e8"
+"""The recording of that conference, in progress."""
 
 _DURATION_SECONDS: Final = 59
 """Length of the completed recording."""
@@ -249,7 +253,11 @@ def _capture_conferences(table: ResourceTable, captured: _CapturingTable) -> Non
         STANDIN_ACCOUNT, ENDED_CONFERENCE, "Retrospective", ConferenceStatus.COMPLETED, NOON + 70, version=2,
         sequence=1, ended=NOON + 70, reason=EndReason.VIA_API,
     )  # fmt: skip
-    for conference in (live, ended):
+    lost = Conference(
+        OTHER_ACCOUNT, LOST_CONFERENCE, "Planning", ConferenceStatus.IN_PROGRESS, NOON + 18, engine=LOST_ENGINE,
+        has_starter=True, first_call=LOST_CALL, active_recordings=frozenset({UNREACHABLE_TOO}),
+    )  # fmt: skip
+    for conference in (live, ended, lost):
         table.put_conference(conference, None)
     for call, label in ((FIRST_CALL, None), (SECOND_CALL, LABEL)):
         participant = Participant(call, LIVE_CONFERENCE, NOON + 8, label=label)
@@ -274,14 +282,15 @@ def _capture_conferences(table: ResourceTable, captured: _CapturingTable) -> Non
         "updated": NOON + 20,
         "pause_behavior": "skip",
     }
-    for identifier, conference_id, second, callback, changes in (
-        (PAUSED, LIVE_CONFERENCE, 9, None, paused),
-        (SILENT, ENDED_CONFERENCE, 13, SUBSCRIPTION, absent),
+    for identifier, conference, second, callback, changes in (
+        (PAUSED, live, 9, None, paused),
+        (SILENT, ended, 13, SUBSCRIPTION, absent),
+        (UNREACHABLE_TOO, lost, 19, None, {"confirmed": 1, "engine": LOST_ENGINE}),
     ):
-        parent, at = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, conference_id), NOON + second
+        parent, at = Parent(conference.account, ParentKind.CONFERENCE, conference.id), NOON + second
         recording = Recording(
             identifier, parent, RecordingStatus.IN_PROGRESS, Source.CONFERENCE, updated=at, started=at,
-            call=FIRST_CALL, callback=callback,
+            call=LOST_CALL if conference is lost else FIRST_CALL, callback=callback,
         )  # fmt: skip
         table.start_recording(recording, None, frozenset())
         captured.change(recording_key(parent, identifier), changes)
