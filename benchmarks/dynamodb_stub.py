@@ -1,6 +1,7 @@
 """A stub of DynamoDB and SQS that sends fixed responses immediately, so that only the time of the client is measured.
 
-The account exists, its recording was paused in version 2, and its engine is alive and has confirmed that at once.
+The account exists, its recording was paused in version 2, and its engine is alive and has confirmed that at once. Of
+an item, only the attributes that a request projects are in the response, as DynamoDB sends them.
 
 Usage: dynamodb_stub.py PORT_FILE. Writes its port to the file and runs until SIGTERM.
 """
@@ -22,7 +23,7 @@ _ITEM = {
     "SK": {"S": f"REC#{RECORDING}"},
     "status": {"S": "paused"},
     "version": {"N": "2"},
-    "confirmed": {"N": "0"},
+    "confirmed": {"N": "1"},
     "r1": {"S": "93a732e85ae3a3b3"},
     "r2": {"S": RECORDING[-16:]},
     **{f"r{place}": {"S": ""} for place in range(3, 9)},
@@ -31,6 +32,7 @@ _ITEM = {
     "channels": {"N": "1"},
     "track": {"S": "both"},
     "trim": {"S": "do-not-trim"},
+    "pause_behavior": {"S": "skip"},
     "updated": {"N": "1795250675"},
     "started": {"N": "1795250675"},
     "engine": {"S": ENGINE},
@@ -47,7 +49,9 @@ _CREDENTIALS = {
 def respond(operation: str, body: bytes) -> dict[str, object]:
     """Return the response to a request."""
     if operation == "GetItem":
-        return {"Item": _CREDENTIALS if b"ACCOUNT#" in body else _CONFIRMED}
+        names = json.loads(body).get("ExpressionAttributeNames")
+        item = _CREDENTIALS if b"ACCOUNT#" in body else _CONFIRMED
+        return {"Item": item if names is None else {name: item[name] for name in item if name in names.values()}}
     if operation == "Query":
         presence = {"boot": {"S": "b" * 32}, "seen": {"N": str(int(time.time()))}, "capabilities": {"M": {}}}
         return {"Items": [{"PK": {"S": "ENGINES"}, "SK": {"S": ENGINE}, **presence}], "Count": 1}

@@ -1,35 +1,23 @@
 """The lower bound of a confirmed pause: botocore alone sends its four requests, each client made in advance."""
 
-import botocore.session
-from botocore_update import CLIENT, REQUEST, update
+from aws_requests import LOOK, PRESENCES, message
+from botocore_update import CLIENT, SESSION, update
 from cpu_time import measure
 
-_SQS = botocore.session.get_session().create_client("sqs")
-_LOOK = {
-    "TableName": REQUEST["TableName"],
-    "Key": REQUEST["Key"],
-    "ConsistentRead": True,
-    "ProjectionExpression": "#status, version, confirmed, effective",
-    "ExpressionAttributeNames": {"#status": "status"},
-}
-_PRESENCES = {
-    "TableName": REQUEST["TableName"],
-    "ConsistentRead": True,
-    "KeyConditionExpression": "PK = :pk",
-    "ExpressionAttributeValues": {":pk": {"S": "ENGINES"}},
-}
-_MESSAGE = {"QueueUrl": f"{_SQS.meta.endpoint_url}/123456789012/stack-engine-bench", "MessageBody": "{}" * 200}
+_SQS = SESSION.create_client("sqs")
+_MESSAGE = message(_SQS.meta.endpoint_url)
+_presences = PRESENCES
 
 
 def pause() -> None:
     """Send the requests of one confirmed pause; the presence of engines is read with the first one only."""
-    global _PRESENCES  # noqa: PLW0603 - as a process remembers it
-    if _PRESENCES:
-        assert CLIENT.query(**_PRESENCES)["Items"]
-        _PRESENCES = {}
+    global _presences  # noqa: PLW0603 - as a process remembers it
+    if _presences:
+        assert CLIENT.query(**_presences)["Items"]
+        _presences = {}
     update()
     assert _SQS.send_message(**_MESSAGE)["MessageId"]
-    assert CLIENT.get_item(**_LOOK)["Item"]
+    assert CLIENT.get_item(**LOOK)["Item"]
 
 
 measure(pause)

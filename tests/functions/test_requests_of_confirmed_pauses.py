@@ -5,12 +5,14 @@ of urgent commands over HTTP. Only time passes at once. The process has clients 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.programs import aws_requests
 from tapedeck.adapters.dynamodb import items
 from tapedeck.adapters.dynamodb.presence import presence_key
 from tapedeck.bootstrap import confirmations as confirmations_bootstrap
@@ -121,7 +123,7 @@ def deployment(
         yield made
 
 
-def _update(client: FunctionClient, recording: Recording, status: str) -> Callable[[], Answer]:
+def _update(client: FunctionClient, recording: Recording, status: str, **form: str) -> Callable[[], Answer]:
     is_of_call = recording.parent.kind is ParentKind.CALL
     collection, kind = ("Calls", ResourceType.CALL) if is_of_call else ("Conferences", ResourceType.CONFERENCE)
     path = (
@@ -130,7 +132,7 @@ def _update(client: FunctionClient, recording: Recording, status: str) -> Callab
         "Recordings",
         client.sid(ResourceType.RECORDING, recording.id),
     )
-    return lambda: client.post(*path, form={"Status": status})
+    return lambda: client.post(*path, form={"Status": status, **form})
 
 
 def test_a_confirmed_pause_is_one_write_three_reads_and_one_message(
@@ -201,3 +203,25 @@ def test_a_lost_engine_costs_no_message_and_no_look(
     status, requests = deployment.sent_by(_update(client, recording, "paused"))
     assert status == refusal(client.dialect.name, "not confirmed")[0]
     assert (requests, deployment.time) == ([PRESENCES, PAUSE], 0)
+
+
+@pytest.mark.parametrize("recording", ["Calls"], indirect=True)
+def test_the_benchmark_compares_with_the_same_requests(
+    client: FunctionClient, deployment: Deployment, recording: Recording, wire: Wire
+) -> None:
+    """What botocore alone sends in the benchmark differs from a confirmed pause only in ids, times and names."""
+    deployment.sent_by(_update(client, recording, "paused", PauseBehavior="skip"))
+    sent = {request.operation: request.body for _, request in wire.all}
+    expected = {"Query": aws_requests.PRESENCES, "UpdateItem": aws_requests.UPDATE, "GetItem": aws_requests.LOOK}
+    assert {name: _shape(body) for name, body in sent.items()} == {
+        name: _shape(body) for name, body in expected.items()
+    }
+    assert [_shape(command) for _, command in deployment.commands] == [_shape(aws_requests.COMMAND)]
+    assert json.loads(aws_requests.message("")["MessageBody"]) == aws_requests.COMMAND
+
+
+def _shape(body: dict[str, Any]) -> str:
+    """A request as JSON, without the name of its table; ids and times are replaced by as many letters."""
+    ids_and_times = r"\b([0-9a-f]{32}|[0-9a-f]{16}|[0-9]{13}|[0-9]{10})\b"
+    text = json.dumps({**body, "TableName": ""}, sort_keys=True)
+    return re.sub(ids_and_times, lambda found: "x" * len(found[0]), text)
