@@ -972,6 +972,19 @@ def test_the_engine_cannot_end_a_requested_pause(
     assert recording_of(world, recording).is_pending
 
 
+def test_a_resume_that_passed_the_confirmation_of_its_pause(world: World, applied: Ingest) -> None:
+    """A pause that the engine has ended before its confirmation arrives was carried out, and is sent again."""
+    recording = world.stage.recording(world.stage.call())
+    applied("recording.started", **_about(recording), version=1, seq=2)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    paused = recording_of(world, recording)
+    applied("recording.resumed", **_about(recording), seq=4)
+    applied("recording.paused", **_about(recording), version=2, seq=3)
+    again = recording_of(world, recording)
+    assert again == replace(paused, version=3, confirmed_version=2, last_event_seq=4)
+    assert (again.is_pending, again.effective_version) == (True, 0)
+
+
 def test_a_request_takes_over_a_pause_of_the_engine(world: World, applied: Ingest) -> None:
     """After a request, the engine's own pause is a requested one: with a command, which it confirms."""
     recording = world.stage.recording(world.stage.call())

@@ -185,7 +185,7 @@ class History:
         if (old, new) == ("absent", "completed") and "given_up" not in (before or {}):
             self.wrong.append(f"{key} was completed after the engine reported it as absent")
         # A pause that an engine has confirmed, but then contradicts, is requested again.
-        is_paused_again = old == new == "paused" and had == was == confirmed and now == was + 1
+        is_paused_again = old == new == "paused" and confirmed == was and now == was + 1
         if now != was + (before is None or is_move or is_paused_again) or confirmed < had:
             self.wrong.append(f"{key} went from {old} {was} ({had}) to {new} {now} ({confirmed})")
         (self._active[key[0]].add if new in ACTIVE else self._active[key[0]].discard)(key[1])

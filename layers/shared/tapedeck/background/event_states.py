@@ -256,14 +256,15 @@ def leave(
 def started(
     recording: Recording, event: EngineEvent, report: CaptureStartReport, confirms: int | None, now: int
 ) -> Recording:
-    """Return a recording after the start of its capture was reported."""
+    """Return a recording after the start of its capture was reported; `confirms` is the version that this confirms."""
+    version = event.version or 1
     after = replace(
         recording,
         started=event.occurred_at(recording.id, now),
         engine=event.engine,
         confirmed_version=max(recording.confirmed_version, confirms or 0),
         last_event_seq=max(recording.last_event_seq, event.seq),
-        effective_version=max(recording.effective_version, (event.version or 1) if report.is_paused else 0),
+        effective_version=max(recording.effective_version, version if report.is_paused and confirms == version else 0),
     )
     return with_evidence(after, report.evidence)
 
@@ -293,7 +294,12 @@ def moved(
 
 def paused_again(recording: Recording, event: EngineEvent) -> Recording:
     """Return a recording whose requested pause is sent again, because the engine has ended it by itself (C-259)."""
-    return replace(recording, version=recording.version + 1, last_event_seq=max(recording.last_event_seq, event.seq))
+    return replace(
+        recording,
+        version=recording.version + 1,
+        confirmed_version=recording.version,
+        last_event_seq=max(recording.last_event_seq, event.seq),
+    )
 
 
 def confirmed(recording: Recording, event: EngineEvent, version: int, *, is_pause: bool) -> Recording:

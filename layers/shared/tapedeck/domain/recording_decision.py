@@ -60,8 +60,9 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
     is_unconfirmed = version > recording.confirmed_version
     if recording.engine is None:
         # A capture that runs is no answer to a pause: only the start is confirmed, and the pause is sent again.
-        is_unpaused = recording.status is RecordingStatus.PAUSED and version == recording.version > 1
-        confirms = version - 1 if is_unpaused and not report.is_paused else version
+        is_pause = recording.status is RecordingStatus.PAUSED and version == recording.version > 1
+        is_paused = report.is_paused and not _has_resumed_since(recording, event)
+        confirms = version - 1 if is_pause and not is_paused else version
         return Apply(StateChange.START_RECORDING, confirms if confirms > recording.confirmed_version else None)
     target = RecordingStatus.PAUSED if report.is_paused else RecordingStatus.IN_PROGRESS
     if is_unconfirmed and version == recording.version and recording.status is target:
@@ -119,9 +120,16 @@ def decide_transition(situation: Situation, event: EngineEvent, report: CaptureT
     if version <= recording.confirmed_version:
         return repeated("the version is confirmed")
     # The status that an older version requested is not stored.
-    if version < recording.version or recording.status is report.status:
+    if version < recording.version:
         return Confirm(version)
+    if recording.status is report.status:
+        return Apply(StateChange.REPEAT_PAUSE) if _has_resumed_since(recording, event) else Confirm(version)
     return Refuse(EventRefusal.WRONG_STATE, "this version requested something else")
+
+
+def _has_resumed_since(recording: Recording, event: EngineEvent) -> bool:
+    """Whether the engine has resumed by itself after the pause that this event confirms, and that report came first."""
+    return recording.status is RecordingStatus.PAUSED and event.seq < recording.last_event_seq
 
 
 def _decide_stop(recording: Recording, event: EngineEvent) -> Decision:
@@ -146,7 +154,8 @@ def _decide_own_change(recording: Recording, event: EngineEvent, target: Recordi
     if recording.status is target:
         return Touch()
     if recording.is_pending:
-        return stale("a request is pending")
+        # If the pause was carried out before, its confirmation, which is on its way, has a lower number.
+        return Touch() if recording.status is RecordingStatus.PAUSED else stale("a request is pending")
     if target is RecordingStatus.IN_PROGRESS:
         return _decide_contradiction(recording)
     return Apply(StateChange.MOVE_RECORDING)
