@@ -1,29 +1,58 @@
-"""The contract of `ports.engines.EngineQueues`: the adapter over moto's SQS, and the in-memory double."""
+"""The contracts of both ports that send to the queues of engines: the adapters over moto's SQS, and the doubles.
+
+The ports are `ports.engines.EngineQueues` and `background.urgent_commands.UrgentQueues`.
+"""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from moto.core.models import botocore_stubber
 
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.engine_queues import SqsEngineQueues
+from tapedeck.adapters.urgent_queue import UrgentEngineQueues
+from tapedeck.background.urgent_commands import UrgentQueues
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.engines import EngineQueues
+from tapedeck_standin.app.confirming import MemoryUrgentQueues
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 
 ACCOUNT_URL: Final = "https://sqs.us-east-1.amazonaws.com/123456789012/"
 
-Receive = Callable[[str], list[str]]
-"""Receives and deletes all messages of an engine; returns their bodies, sorted."""
+
+class Harness(NamedTuple):
+    """The queues of the engines `ast1` and `ast2`, by both ports, and what receives from them."""
+
+    queues: EngineQueues
+    urgent: UrgentQueues
+    receive: Callable[[str], list[str]]
+    """Receives and deletes all messages of an engine; returns their bodies, sorted."""
+
+    def send_one(self, port: str, engine: str, message: Mapping[str, Any]) -> None:
+        """Send a message by one of the ports to a queue that exists."""
+        if port == "urgent":
+            self.urgent.send(engine, message)
+        else:
+            assert self.queues.send(engine, [message])
+
+
+class MotoSession:
+    """Sends requests to moto, which intercepts only those of botocore's clients."""
+
+    def send(self, request: AWSPreparedRequest) -> Any:
+        """Return moto's response."""
+        return botocore_stubber("before-send", request)
 
 
 @pytest.fixture(params=["memory", "sqs"])
-def queues(request: pytest.FixtureRequest) -> Iterator[tuple[EngineQueues, Receive]]:
-    """Queues of the engines `ast1` and `ast2`, and what receives from them."""
+def harness(request: pytest.FixtureRequest) -> Harness:
+    """Run each test against both."""
     if request.param == "memory":
         memory = MemoryEngineQueues(lambda: 0, ["ast1", "ast2"])
 
@@ -33,8 +62,7 @@ def queues(request: pytest.FixtureRequest) -> Iterator[tuple[EngineQueues, Recei
                 received += messages
             return sorted(each.body for each in received)
 
-        yield memory, take
-        return
+        return Harness(memory, MemoryUrgentQueues(memory), take)
     request.getfixturevalue("aws")
     sqs, prefix = make_full_client("sqs"), f"{token_hex(8)}-engine-"
     for engine in ("ast1", "ast2"):
@@ -47,7 +75,8 @@ def queues(request: pytest.FixtureRequest) -> Iterator[tuple[EngineQueues, Recei
             received += [each["Body"] for each in messages]
         return sorted(received)
 
-    yield SqsEngineQueues(make_client("sqs"), f"{ACCOUNT_URL}{prefix}", never), drain
+    queues = SqsEngineQueues(make_client("sqs"), f"{ACCOUNT_URL}{prefix}", never)
+    return Harness(queues, UrgentEngineQueues(f"{ACCOUNT_URL}{prefix}", MotoSession), drain)
 
 
 def never(seconds: float) -> None:
@@ -55,27 +84,38 @@ def never(seconds: float) -> None:
     raise AssertionError(seconds)
 
 
-def test_every_message_arrives_at_its_engine(queues: tuple[EngineQueues, Receive]) -> None:
+def test_every_message_arrives_at_its_engine(harness: Harness) -> None:
     """More than one batch arrives, as compact ASCII JSON with sorted names, at this engine only."""
-    engines, receive = queues
     messages = [{"version": number, "id": f"é{number:02}"} for number in range(23)]
-    assert engines.send("ast1", messages)
-    assert receive("ast1") == sorted(f'{{"id":"\\u00e9{number:02}","version":{number}}}' for number in range(23))
-    assert receive("ast2") == []
+    assert harness.queues.send("ast1", messages)
+    assert harness.receive("ast1") == sorted(
+        f'{{"id":"\\u00e9{number:02}","version":{number}}}' for number in range(23)
+    )
+    assert harness.receive("ast2") == []
 
 
-def test_equal_messages_are_all_sent(queues: tuple[EngineQueues, Receive]) -> None:
-    """A repetition is a further message: these queues drop no duplicates."""
-    engines, receive = queues
-    assert engines.send("ast2", [{"id": "a"}])
-    assert engines.send("ast2", [{"id": "a"}])
-    assert receive("ast2") == ['{"id":"a"}', '{"id":"a"}']
+def test_an_urgent_message_arrives_at_its_engine(harness: Harness) -> None:
+    """It arrives as JSON, at this engine only."""
+    message = {"version": 7, "id": "é", "wanted": {"status": "paused", "consent": None}}
+    harness.urgent.send("ast1", message)
+    (body,) = harness.receive("ast1")
+    assert json.loads(body) == message
+    assert harness.receive("ast2") == []
 
 
-def test_an_engine_without_a_queue(queues: tuple[EngineQueues, Receive]) -> None:
+@pytest.mark.parametrize(("first", "second"), [("queues", "queues"), ("urgent", "urgent"), ("urgent", "queues")])
+def test_equal_messages_are_all_sent(harness: Harness, first: str, second: str) -> None:
+    """A repetition by the same port or the other one is a further message: these queues drop no duplicates."""
+    for port in (first, second):
+        harness.send_one(port, "ast2", {"id": "a"})
+    assert harness.receive("ast2") == ['{"id":"a"}', '{"id":"a"}']
+
+
+def test_an_engine_without_a_queue(harness: Harness) -> None:
     """For an engine that was deleted, nothing is sent, and the sender is informed of it."""
-    engines, _ = queues
-    assert not engines.send("ast9", [{"id": "a"}])
+    assert not harness.queues.send("ast9", [{"id": "a"}])
+    with pytest.raises(StoreUnavailable):
+        harness.urgent.send("ast9", {"id": "a"})
 
 
 class BrokenSqs:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.background.urgent_commands import UrgentCommands
 from tapedeck.domain.engine import EnginePresence
-from tapedeck.domain.errors import NotConfirmed
+from tapedeck.domain.errors import NotConfirmed, StoreUnavailable
 from tapedeck.domain.recording import Recording
 from tapedeck.operations.confirmations import Confirmations
 from tapedeck.ports.clock import Clock
@@ -56,7 +56,7 @@ class ConfirmedUpdates:
         """Return the operation, for `Environment.make_confirmations`."""
         return Confirmations(
             store,
-            _FaultInjectingSender(UrgentCommands(_UrgentQueues(self._queues), self._clock), self._faults),
+            _FaultInjectingSender(UrgentCommands(MemoryUrgentQueues(self._queues), self._clock), self._faults),
             _Presences(presences, self),  # type: ignore[arg-type] # only this method is used
             self,
             Settings.read().confirm_within_ms,
@@ -109,10 +109,17 @@ class _FaultInjectingSender:
         self._sender.send(engine, recording)
 
 
-class _UrgentQueues:
+class MemoryUrgentQueues:
+    """`background.urgent_commands.UrgentQueues` over the queues of the stand-in."""
+
     def __init__(self, queues: MemoryEngineQueues) -> None:
         self._queues = queues
 
     def send(self, engine: str, message: Mapping[str, Any]) -> None:
-        """Send a command to the queue of an engine."""
-        self._queues.send(engine, [message])
+        """Send a command to the queue of an engine.
+
+        Raises:
+            StoreUnavailable: the engine has no queue.
+        """
+        if not self._queues.send(engine, [message]):
+            raise StoreUnavailable
