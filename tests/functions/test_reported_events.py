@@ -865,12 +865,17 @@ def test_registers_a_recording_that_the_engine_started(
     )
 
 
-def test_a_conference_recording_shows_the_reported_call(world: World, applied: Ingest) -> None:
-    """A conference recording shows the call that the engine reports."""
-    conference, recording = world.stage.conference(), new_engine_id(world)
-    applied("recording.started", parent=_parent(conference), recording=recording, source="Conference", call="e" * 32)
+def test_a_conference_recording_shows_the_reported_call(
+    world: World, applied: Ingest, retried: Ingest, ignored: Ingest
+) -> None:
+    """A conference recording shows the call that the engine reports, which must be known and not another engine's."""
+    conference, recording, call = world.stage.conference(), new_engine_id(world), world.stage.call()
+    about = {"parent": _parent(conference), "recording": recording, "source": "Conference"}
+    retried("recording.started", **about, call="e" * 32)
+    ignored("recording.started", "not_yours", **about, call=world.stage.call(engine="other").id)
+    applied("recording.started", **about, call=call.id)
     found = world.services.recordings.get(Parent(conference.account, ParentKind.CONFERENCE, conference.id), recording)
-    assert found.call == "e" * 32
+    assert found.call == call.id
 
 
 def test_a_recording_needs_a_live_parent(world: World, ignored: Ingest, retried: Ingest) -> None:

@@ -104,6 +104,7 @@ starts: Final = CaptureStartReport(parent, REC)
 starts_paused: Final = CaptureStartReport(parent, REC, is_paused=True)
 starts_new: Final = CaptureStartReport(parent, REC, new=NewRecording(Source.RECORD_VERB))
 starts_in_room: Final = CaptureStartReport(room_parent, REC, new=NewRecording(Source.CONFERENCE))
+shows_call: Final = replace(starts_in_room, new=NewRecording(Source.CONFERENCE, CALL))
 pauses, resumes, stops = (CaptureTransitionReport(parent, REC, to) for to in (S.PAUSED, S.IN_PROGRESS, S.STOPPED))
 uploads: Final = CaptureCompletionReport(parent, REC, "ticket", 8, "ab")
 is_absent: Final = CaptureAbsenceReport(parent, REC, "lost")
@@ -305,6 +306,9 @@ CAPTURES: Final[list[Row]] = [
     (at(None, parent=room), starts_in_room, {}, LATER),
     (at(None, parent=replace(room, status=ConferenceStatus.INIT)), starts_in_room, {}, LATER),
     (at(None, parent=replace(room, first_call=CALL)), starts_in_room, {}, Apply(StateChange.REGISTER_RECORDING)),
+    (at(None, parent=room), shows_call, {}, LATER),
+    (at(None, parent=room, shown_call=foreign_call), shows_call, {}, NOT_YOURS),
+    (at(None, parent=room, shown_call=ended), shows_call, {}, Apply(StateChange.REGISTER_RECORDING)),
     (at(None), pauses, {}, LATER),
     (at(replace(running, engine="two")), pauses, {}, NOT_YOURS),
     (at(running), pauses, {}, Apply(StateChange.MOVE_RECORDING)),

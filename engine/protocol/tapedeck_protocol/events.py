@@ -204,7 +204,9 @@ class RecordingStarted(_RecordingEvent):
 
     type: Literal["recording.started"]
     source: Annotated[RecordingSource | None, Field(description="What started it, if no command did")] = None
-    call: Annotated[Id | None, Field(description="Call to show with it; absent: the conference's first")] = None
+    call: Annotated[
+        Id | None, Field(description="Call of this engine to show with it; absent: the conference's first")
+    ] = None
     channels: Annotated[Channels, Field(description="Channels of the capture")] = 1
     track: Annotated[Track, Field(description="Captured directions")] = "both"
     trim: Annotated[Trim, Field(description="Whether Tapedeck removes silence at both ends")] = "do-not-trim"

@@ -155,11 +155,13 @@ class SituationReader:
                 accepts_audio=found is not None and self._media.accepts_audio(found),
             )
         found, of = self._store.read_recording_and_parent(parent, recording)
-        active = self._active(parent, of) - hints.stopped if found is None and of is not None else frozenset()
+        if found is not None or of is None:
+            return Situation(recording=found, parent=of, is_of_other_parent=hints.is_of_other_parent)
+        shown = report.new.call if report.new is not None and parent.kind is ParentKind.CONFERENCE else None
         return Situation(
-            recording=found,
             parent=of,
-            active_recordings=active,
+            active_recordings=self._active(parent, of) - hints.stopped,
+            shown_call=self._store.get_call(parent.account, shown) if shown is not None else None,
             is_of_other_parent=hints.is_of_other_parent,
         )
 

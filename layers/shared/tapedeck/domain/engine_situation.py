@@ -19,6 +19,7 @@ class Situation:
     the conference that took the name of a new one last, and `label_holder` the participant that took the label of a new
     one last. `recording` may be deleted; `parent` is its call or conference,
     if it is needed to know the engine or to start a recording; `active_recordings` are ids in that parent's set.
+    `shown_call` is the call that is shown with a new recording of a conference, if the report names one.
     `is_of_other_parent`: the recording's id exists under another parent. `ticket` is the ticket of the reported
     capture. `accepts_audio`: it is not too late for the audio of the recording.
     """
@@ -32,6 +33,7 @@ class Situation:
     recording: Recording | None = None
     parent: Call | Conference | None = None
     active_recordings: frozenset[str] = frozenset()
+    shown_call: Call | None = None
     is_of_other_parent: bool = False
     ticket: str = ""
     accepts_audio: bool = False

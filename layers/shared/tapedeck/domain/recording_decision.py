@@ -51,7 +51,7 @@ def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartR
     if foreign is not None:
         return foreign
     if recording is None:
-        return _UNKNOWN if report.new is None else _decide_new(situation, report, report.new, now)
+        return _UNKNOWN if report.new is None else _decide_new(situation, event, report, report.new, now)
     unknown = reject_version(recording, event)
     if unknown is not None:
         return unknown
@@ -78,7 +78,9 @@ def _decide_contradiction(recording: Recording) -> Decision:
     return Apply(StateChange.MOVE_RECORDING if recording.is_paused_by_engine else StateChange.REPEAT_PAUSE)
 
 
-def _decide_new(situation: Situation, report: CaptureStartReport, new: NewRecording, now: int) -> Decision:
+def _decide_new(
+    situation: Situation, event: EngineEvent, report: CaptureStartReport, new: NewRecording, now: int
+) -> Decision:
     """Decide on the start of a recording that no command requested."""
     parent = situation.parent
     bad = reject_id(report.recording, now)
@@ -92,10 +94,19 @@ def _decide_new(situation: Situation, report: CaptureStartReport, new: NewRecord
         return wrong_state("the call or conference has ended")
     if len(situation.active_recordings) >= MAX_ACTIVE_RECORDINGS:
         return wrong_state("the call or conference has too many recordings")
-    is_call_known = report.parent.kind is ParentKind.CALL or new.call is not None
-    if not is_call_known and getattr(parent, "first_call", None) is None:
-        return Later("no call has joined the conference")
+    if report.parent.kind is ParentKind.CONFERENCE:
+        return _reject_shown_call(situation, event, new) or Apply(StateChange.REGISTER_RECORDING)
     return Apply(StateChange.REGISTER_RECORDING)
+
+
+def _reject_shown_call(situation: Situation, event: EngineEvent, new: NewRecording) -> Later | Refuse | None:
+    """Return why a recording of a conference cannot be shown with its call, which also lists it (C-272)."""
+    if new.call is None:
+        has_call = getattr(situation.parent, "first_call", None) is not None
+        return None if has_call else Later("no call has joined the conference")
+    if situation.shown_call is None:
+        return Later("the call to show is not known")
+    return reject_foreign(event, situation.shown_call.engine)
 
 
 def decide_transition(situation: Situation, event: EngineEvent, report: CaptureTransitionReport) -> Decision:
