@@ -192,8 +192,10 @@ def test_transcriptions_are_listed_by_id(table: ResourceTable, account: TestAcco
     status = TranscriptionStatus.COMPLETED
     stored = [Transcription(account.id, later(second), "1" * 32, status, NOW, 4, "Hi.") for second in range(COUNT)]
     for transcription in stored:
-        store.put_transcription(transcription)
-        store.put_transcription(transcription)  # idempotent
+        assert store.put_transcription(transcription)
+        assert store.put_transcription(transcription)  # idempotent
+    assert not store.put_transcription(replace(stored[0], recording="2" * 32, text="Other."))
+    assert list(store.transcriptions_of(account.id, "2" * 32)(ALL, COUNT).items) == []
     assert_reads(store.transcriptions(account.id), stored)
     assert_reads(store.transcriptions_of(account.id, "1" * 32), stored)
     assert store.get_transcription(account.id, stored[0].id) == stored[0]

@@ -1329,6 +1329,16 @@ def test_registers_a_transcription(world: World, applied: Ingest, text: str | No
     )
 
 
+def test_a_transcription_belongs_to_one_recording(world: World, applied: Ingest, ignored: Ingest) -> None:
+    """The id of a transcription cannot be used for another recording: nothing would show the second one."""
+    first, second = (world.stage.recording(world.stage.call(), "completed") for _ in range(2))
+    made = new_engine_id(world)
+    applied("transcription.completed", recording=first.id, transcription=made, text="Hello.")
+    ignored("transcription.completed", "wrong_state", recording=second.id, transcription=made, text="Other.")
+    found = world.services.transcriptions.get(first.parent.account, made)
+    assert (found.recording, found.text) == (first.id, "Hello.")
+
+
 def test_a_transcription_of_an_unknown_recording_is_retried(world: World, retried: Ingest) -> None:
     """A transcription is retried until its recording exists."""
     retried(

@@ -380,6 +380,7 @@ ENDS: Final[list[Row]] = [
     (at(replace(completed, engine=None), parent=call), transcribes, {}, Apply(StateChange.TRANSCRIBE)),
     (at(completed), transcribes, {}, Apply(StateChange.TRANSCRIBE)),
     (at(deleted), transcribes, {}, STALE),
+    (at(completed, is_of_other_parent=True), transcribes, {}, WRONG_STATE),
 ]
 
 REFUSALS: Final[list[Row]] = [

@@ -26,8 +26,8 @@ class Hints:
     """What failed writes of an event have shown.
 
     `stopped` are recordings that have stopped, although their parent lists them. `name_holder` is the conference that
-    has the name of a new one. `is_of_other_parent`: the new recording's id exists under another parent. `label_holder`
-    is the call that has taken the label of a new participant last.
+    has the name of a new one. `is_of_other_parent`: the id of the new recording or transcription exists under another
+    parent or recording. `label_holder` is the call that has taken the label of a new participant last.
     """
 
     stopped: frozenset[str] = frozenset()

@@ -56,7 +56,11 @@ class SituationReader:
                 return self._participant_event(account, report, hints)
             case TranscriptionReport(recording):
                 found = self._store.find_recording(account, recording, deleted=True)
-                return Situation(recording=found, parent=self._parent_of_unbegun(found))
+                return Situation(
+                    recording=found,
+                    parent=self._parent_of_unbegun(found),
+                    is_of_other_parent=hints.is_of_other_parent,
+                )
             case RefusalReport():
                 return self._refusal(account, report)
             case _:

@@ -93,7 +93,8 @@ class EventWriter:
             case CaptureTransitionReport() | CaptureCompletionReport() | CaptureAbsenceReport():
                 self._apply_to_recording(_required(situation.recording), decision.change, event, report)
             case TranscriptionReport():
-                self._transcriptions.put_transcription(_transcription(event, report, self._now))
+                if not self._transcriptions.put_transcription(_transcription(event, report, self._now)):
+                    raise EventConflict(is_of_other_parent=True)
             case RefusalReport():
                 self._apply_refusal(situation, decision.change, event, report, hints.stopped)
             case ConferenceStartReport():

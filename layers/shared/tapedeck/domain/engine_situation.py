@@ -20,8 +20,8 @@ class Situation:
     one last. `recording` may be deleted; `parent` is its call or conference,
     if it is needed to know the engine or to start a recording; `active_recordings` are ids in that parent's set.
     `shown_call` is the call that is shown with a new recording of a conference, if the report names one.
-    `is_of_other_parent`: the recording's id exists under another parent. `ticket` is the ticket of the reported
-    capture. `accepts_audio`: it is not too late for the audio of the recording.
+    `is_of_other_parent`: the id of the new recording or transcription exists under another parent or recording.
+    `ticket` is the ticket of the reported capture. `accepts_audio`: it is not too late for the audio of the recording.
     """
 
     call: Call | None = None

@@ -247,7 +247,7 @@ def is_refused_pause(situation: Situation, event: EngineEvent) -> bool:
 
 
 def decide_transcription(situation: Situation, event: EngineEvent, report: TranscriptionReport, now: int) -> Decision:
-    """Decide on `transcription.completed`."""
+    """Decide on `transcription.completed`; an id of another recording's transcription is refused (C-273)."""
     bad = reject_id(report.transcription, now)
     if bad is not None:
         return bad
@@ -259,4 +259,6 @@ def decide_transcription(situation: Situation, event: EngineEvent, report: Trans
         return foreign
     if recording.status is RecordingStatus.DELETED:
         return stale("the recording is deleted")
+    if situation.is_of_other_parent:
+        return wrong_state("the transcription belongs to another recording")
     return Apply(StateChange.TRANSCRIBE)

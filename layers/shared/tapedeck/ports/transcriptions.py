@@ -17,8 +17,8 @@ class TranscriptionStore(Protocol):
         """Return one transcription of this account."""
         ...
 
-    def put_transcription(self, transcription: Transcription) -> None:
-        """Create a transcription."""
+    def put_transcription(self, transcription: Transcription) -> bool:
+        """Create a transcription, unless its recording has it already; False if another recording has the id."""
         ...
 
     def delete_transcription(self, transcription: Transcription) -> bool:

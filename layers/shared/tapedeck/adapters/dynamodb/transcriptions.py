@@ -22,7 +22,7 @@ class TranscriptionTable(ListTable):
         item = self._database.get(transcription_key(account, transcription))
         return transcription_from(item) if item is not None else None
 
-    def put_transcription(self, transcription: Transcription) -> None:
+    def put_transcription(self, transcription: Transcription) -> bool:
         """1 request: the transcription, its row."""
         key = transcription_key(transcription.account, transcription.id)
         writes = [
@@ -31,9 +31,10 @@ class TranscriptionTable(ListTable):
         ]
         try:
             self._database.transact(writes)
-        except ConditionFailed:
-            # Ids are unique: this is our own write, whose response was lost.
-            return
+        except ConditionFailed as failed:
+            found = failed.items[0] or {}
+            return found.get("recording") == transcription.recording
+        return True
 
     def delete_transcription(self, transcription: Transcription) -> bool:
         """1 request: the transcription, its row."""
