@@ -129,7 +129,7 @@ def run_programs(programs: dict[str, tuple[list[str], str]], url: str) -> dict[s
             "RECORDINGS_TABLE": "recordings",
             "CREDENTIALS_TABLE": "credentials",
             "CONFIRM_UPDATES": "pause" if name == PAUSE else "none",
-            "ENGINE_QUEUE_PREFIX": f"{url}/123456789012/stack-engine-",
+            "ENGINE_QUEUE_PREFIX": f"{url}/123456789012/stack_engine_",
             "TAPEDECK_STANDIN": "1",
         }
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -42,7 +42,7 @@ def running_sqs(on_request: Callable[[str, dict[str, Any]], object]) -> Iterator
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield SqsEndpoint(f"http://127.0.0.1:{server.server_address[1]}/123456789012/stack-engine-")
+        yield SqsEndpoint(f"http://127.0.0.1:{server.server_address[1]}/123456789012/stack_engine_")
     finally:
         server.shutdown()
         server.server_close()

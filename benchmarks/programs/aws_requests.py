@@ -77,4 +77,4 @@ LOOK: Final[dict[str, Any]] = {
 def message(endpoint: str) -> dict[str, Any]:
     """Return the parameters of the command's message; `endpoint` is the URL of SQS."""
     body = json.dumps(COMMAND, separators=(",", ":"))
-    return {"QueueUrl": f"{endpoint}/123456789012/stack-engine-{ENGINE}", "MessageBody": body}
+    return {"QueueUrl": f"{endpoint}/123456789012/stack_engine_{ENGINE}", "MessageBody": body}

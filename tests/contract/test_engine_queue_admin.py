@@ -37,13 +37,13 @@ class Sqs:
         self.admin = SqsEngineQueueAdmin(lambda: make_client("sqs"), self.stack, self.dead_letters)
 
     def names(self) -> list[str]:
-        """Return the names of the engines' queues."""
-        urls = self.client.list_queues(QueueNamePrefix=f"{self.stack}-engine-").get("QueueUrls", [])
-        return [url.rpartition("/")[2].removeprefix(self.stack) for url in urls]
+        """Return the names of the engines that have a queue."""
+        urls = self.client.list_queues(QueueNamePrefix=f"{self.stack}_engine_").get("QueueUrls", [])
+        return [url.rpartition("_engine_")[2] for url in urls]
 
     def url(self, engine: str) -> str:
         """Return the URL of an engine's queue."""
-        url: str = self.client.get_queue_url(QueueName=f"{self.stack}-engine-{engine}")["QueueUrl"]
+        url: str = self.client.get_queue_url(QueueName=f"{self.stack}_engine_{engine}")["QueueUrl"]
         return url
 
     def send(self, engine: str) -> None:
@@ -94,8 +94,8 @@ class Memory:
         self.admin = MemoryEngineQueues(lambda: 0)
 
     def names(self) -> list[str]:
-        """Return the names of the engines' queues."""
-        return [f"-{self.admin[engine].name}" for engine in self.admin]
+        """Return the names of the engines that have a queue."""
+        return list(self.admin)
 
     def send(self, engine: str) -> None:
         """Send a message to an engine."""
@@ -125,10 +125,10 @@ def test_a_queue_exists_until_it_is_deleted(queues: Sqs | Memory) -> None:
     assert queues.names() == []
     queues.admin.create("ast1")
     queues.admin.create("ast10")
-    assert sorted(queues.names()) == ["-engine-ast1", "-engine-ast10"]
+    assert sorted(queues.names()) == ["ast1", "ast10"]
     for _ in range(2):
         queues.admin.delete("ast1")
-        assert queues.names() == ["-engine-ast10"]
+        assert queues.names() == ["ast10"]
 
 
 def test_a_repeated_creation_keeps_the_messages(queues: Sqs | Memory) -> None:
@@ -136,7 +136,7 @@ def test_a_repeated_creation_keeps_the_messages(queues: Sqs | Memory) -> None:
     queues.admin.create("ast1")
     queues.send("ast1")
     queues.admin.create("ast1")
-    assert queues.names() == ["-engine-ast1"]
+    assert queues.names() == ["ast1"]
     assert queues.count("ast1") == 1
 
 
@@ -152,7 +152,7 @@ def test_a_deleted_queue_loses_its_messages(queues: Sqs | Memory) -> None:
 def test_creates_a_queue(sqs: Sqs) -> None:
     """A queue is named after stack and engine, encrypted, requires TLS, and has the shared dead-letter queue."""
     sqs.admin.create("ast1")
-    assert sqs.names() == ["-engine-ast1"]
+    assert sqs.names() == ["ast1"]
     assert sqs.attributes("ast1") == sqs.expected()
     assert sqs.client.list_queue_tags(QueueUrl=sqs.url("ast1"))["Tags"] == {
         "tapedeck:stack": sqs.stack,

@@ -64,7 +64,7 @@ def harness(request: pytest.FixtureRequest) -> Harness:
 
         return Harness(memory, MemoryUrgentQueues(memory), take)
     request.getfixturevalue("aws")
-    sqs, prefix = make_full_client("sqs"), f"{token_hex(8)}-engine-"
+    sqs, prefix = make_full_client("sqs"), f"{token_hex(8)}_engine_"
     for engine in ("ast1", "ast2"):
         sqs.create_queue(QueueName=f"{prefix}{engine}")
 
@@ -158,9 +158,9 @@ def test_failures_are_errors_of_the_store(client: BrokenSqs, expected: type[Exce
 def test_both_spellings_of_a_missing_queue(code: str) -> None:
     """SQS reports a missing queue in one of two spellings."""
     client = BrokenSqs(client_error(code))
-    assert not SqsEngineQueues(client, "https://sqs/1/stack-engine-", never).send("ast1", [{"id": "a"}])
+    assert not SqsEngineQueues(client, "https://sqs/1/stack_engine_", never).send("ast1", [{"id": "a"}])
     (request,) = client.requests
     assert request == {
-        "QueueUrl": "https://sqs/1/stack-engine-ast1",
+        "QueueUrl": "https://sqs/1/stack_engine_ast1",
         "Entries": [{"Id": "0", "MessageBody": json.dumps({"id": "a"}, separators=(",", ":"))}],
     }

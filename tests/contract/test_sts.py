@@ -11,7 +11,7 @@ from tapedeck.adapters.sts import StsLender
 from tapedeck.domain.errors import StoreUnavailable
 
 ROLE = "arn:aws:iam::123456789012:role/tapedeck-EngineRole-1A2B3C"
-PREFIX = "https://sqs.us-east-1.amazonaws.com/123456789012/tapedeck-engine-"
+PREFIX = "https://sqs.us-east-1.amazonaws.com/123456789012/tapedeck_engine_"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_lends_credentials_for_one_queue_and_one_hour(client: Any) -> None:
             {
                 "Effect": "Allow",
                 "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
-                "Resource": "arn:aws:sqs:us-east-1:123456789012:tapedeck-engine-ast1",
+                "Resource": "arn:aws:sqs:us-east-1:123456789012:tapedeck_engine_ast1",
             }
         ],
     }
@@ -50,10 +50,10 @@ def test_names_the_queue_of_another_partition(client: Any) -> None:
     """The partition of the queue is that of the role, its region that of the URL."""
     sent: list[dict[str, Any]] = []
     client.meta.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: sent.append(params))
-    prefix = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/t-engine-"
+    prefix = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/t_engine_"
     access = StsLender(client, ROLE.replace("arn:aws:", "arn:aws-cn:"), prefix).lend("b")
     (statement,) = json.loads(sent[0]["Policy"])["Statement"]
-    assert (access.region, statement["Resource"]) == ("cn-north-1", "arn:aws-cn:sqs:cn-north-1:123456789012:t-engine-b")
+    assert (access.region, statement["Resource"]) == ("cn-north-1", "arn:aws-cn:sqs:cn-north-1:123456789012:t_engine_b")
 
 
 def test_secrets_are_not_in_the_text_of_an_object(client: Any) -> None:

@@ -69,7 +69,7 @@ class EngineOperator:
 
     def queues(self) -> list[str]:
         """Return the names of the engines that have a queue."""
-        prefix = f"{self.stack}-engine-"
+        prefix = f"{self.stack}_engine_"
         urls = self.sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
         return [url.rpartition("/")[2].removeprefix(prefix) for url in urls]
 
@@ -146,4 +146,4 @@ def engine_operator(
     operator.log.drain()
     yield made
     for engine in made.queues():
-        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{stack}-engine-{engine}")["QueueUrl"])
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{stack}_engine_{engine}")["QueueUrl"])

@@ -86,7 +86,7 @@ def test_a_run_that_failed_is_completed_by_the_next(engine_operator: EngineOpera
 
 def test_a_queue_without_an_engine_is_used(engine_operator: EngineOperator) -> None:
     """If only the queue was created, the next run stores the engine."""
-    engine_operator.sqs.create_queue(QueueName=f"{engine_operator.stack}-engine-ast1")
+    engine_operator.sqs.create_queue(QueueName=f"{engine_operator.stack}_engine_ast1")
     assert engine_operator.call("create_engine", name="ast1")["token"] == token("ast1")
     assert engine_operator.queues() == ["ast1"]
 

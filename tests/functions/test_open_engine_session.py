@@ -26,7 +26,7 @@ class Lender:
         """Return the credentials."""
         if self.is_failing:
             raise StoreUnavailable
-        return QueueAccess(f"https://sqs.example/1/t-engine-{engine}", "eu-west-1", "AKIA", "secret", "token", 7)
+        return QueueAccess(f"https://sqs.example/1/t_engine_{engine}", "eu-west-1", "AKIA", "secret", "token", 7)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_session_names_the_queue_and_what_is_not_live(world: World, engine: En
             "alive_every": 15,
             "dead_after": 45,
             "commands": {
-                "url": "https://sqs.example/1/t-engine-ast1", "region": "eu-west-1", "access_key": "AKIA",
+                "url": "https://sqs.example/1/t_engine_ast1", "region": "eu-west-1", "access_key": "AKIA",
                 "secret_key": "secret", "session_token": "token", "expires_at": 7,
             },
             "unknown": [recording.id, unknown, call.id],

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tapedeck.domain.conference import Conference
 
 CREDENTIALS, PRESENCES, PARENT = "GetItem credentials", "Query presences", "GetItem parent"
-PAUSE, LOOK, SEND = "UpdateItem recording", "GetItem recording", "SendMessage stack-engine-standin"
+PAUSE, LOOK, SEND = "UpdateItem recording", "GetItem recording", "SendMessage stack_engine_standin"
 
 
 @dataclass

@@ -260,8 +260,8 @@ def only_one_function_lends_the_role_of_engines(stack: Stack) -> Iterator[str]:
 
 def publishers_send_to_the_queues_of_engines(stack: Stack) -> Iterator[str]:
     """Exactly the functions that know the URL of these queues may send to them, and their names begin alike."""
-    url = {"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-engine-"}
-    queues = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"}
+    url = {"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}_engine_"}
+    queues = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}_engine_*"}
     for function, properties in stack.functions.items():
         given = properties["Environment"]["Variables"].get("ENGINE_QUEUE_PREFIX")
         may_send = any(

@@ -92,7 +92,7 @@ class Scenario:
         self._numbers = count(1)
         self._sqs: Any = make_full_client("sqs")
         self._s3: Any = make_full_client("s3")
-        self._sqs.create_queue(QueueName=f"{STACK}-engine-{ENGINE}")
+        self._sqs.create_queue(QueueName=f"{STACK}_engine_{ENGINE}")
 
     def make_id(self) -> str:
         """Return an id of the current time."""
@@ -394,7 +394,8 @@ def _use_recordings(scenario: Scenario) -> None:
     """Pause, resume and stop recordings by requests and by engine events; end them in each way."""
     call = _call(scenario)
     recording = _recording(scenario, call, Trim="trim-silence")
-    assert not scenario.report("recording.paused", **_ref(recording), version=9)
+    assert scenario.report("recording.paused", **_ref(recording), version=9)
+    assert not scenario.report("recording.paused", **{**_ref(recording), "recording": scenario.make_id()}, version=1)
     scenario.confirm_commands()
     for status in ("paused", "in-progress"):
         _move(scenario, recording, status)

@@ -42,7 +42,7 @@ _S3_RIGHTS: Final = {
 
 
 ENGINE_QUEUES: Final = str(
-    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"}
+    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}_engine_*"}
 )
 """The queues that functions create, as `translation.target` returns their ARN."""
 
@@ -173,7 +173,7 @@ class Recorder:
             yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
         else:
             (named,) = (params[name] for name in ("TableName", "KeyId", "QueueUrl", "QueueName") if name in params)
-            resource = ENGINE_QUEUES if f"{STACK}-engine-" in named else self.names[named]
+            resource = ENGINE_QUEUES if f"{STACK}_engine_" in named else self.names[named]
             yield _BATCH_RIGHTS.get(action, action), resource
             if "tags" in params:
                 yield "TagQueue", resource

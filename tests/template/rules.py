@@ -47,7 +47,7 @@ _ALLOWED_WILDCARDS: Final = (
     # Reading a stream requires listing the streams of the table.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
     # The queues of the engines, which create_engine creates.
-    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"},
+    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}_engine_*"},
 )
 """Resources that only a wildcard can express."""
 

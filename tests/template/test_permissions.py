@@ -605,7 +605,7 @@ def _use_engines(recorder: Recorder) -> None:
     calls, sqs, table = api_bootstrap.get_api_services().calls, make_full_client("sqs"), os.environ["CREDENTIALS_TABLE"]
     recorder.run("create_engine", name="ast1")
     recorder.run("create_engine", name="ast1")
-    sqs.create_queue(QueueName=f"{STACK}-engine-ast2")  # with other attributes
+    sqs.create_queue(QueueName=f"{STACK}_engine_ast2")  # with other attributes
     recorder.run("create_engine", name="ast2")
     recorder.run("list_engines")
     for name in ("ast1", "ast9"):

@@ -17,7 +17,7 @@ from tapedeck.adapters.urgent_queue import UrgentEngineQueues
 from tapedeck.domain.errors import StoreUnavailable
 from tests.sqs_endpoint import running_sqs
 
-PREFIX = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-engine-"
+PREFIX = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack_engine_"
 
 
 @dataclass
@@ -51,7 +51,7 @@ def test_sends_one_signed_request_of_sqs() -> None:
     (request,) = session.requests
     assert (request.method, request.url) == ("POST", "https://sqs.eu-central-1.amazonaws.com/")
     assert json.loads(request.body) == {
-        "QueueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-engine-ast1",
+        "QueueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/stack_engine_ast1",
         "MessageBody": '{"type":"recording.pause","note":"é"}',
     }
     assert request.headers["X-Amz-Target"] == "AmazonSQS.SendMessage"

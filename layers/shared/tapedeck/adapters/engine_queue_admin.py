@@ -42,8 +42,8 @@ _BUSY: Final = frozenset({"RequestThrottled", "ThrottlingException", "Throttling
 
 
 def engine_queue_name(stack: str, engine: str) -> str:
-    """Return the name of the queue of an engine's commands in a deployment."""
-    return f"{stack}-engine-{engine}"
+    """Return the name of the queue of an engine's commands in a deployment; no other pair has it (C-280)."""
+    return f"{stack}_engine_{engine}"
 
 
 class SqsAdminClient(Protocol):
