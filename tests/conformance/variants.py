@@ -7,9 +7,10 @@ import importlib.util
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 from urllib.error import HTTPError
 
@@ -187,6 +188,17 @@ def _with_evidence(*, changes_entries: bool) -> Callable[[ModuleType], None]:
     return change
 
 
+def _with_a_wrong_clock(seconds: int) -> Callable[[ModuleType], None]:
+    """The clock of the machine differs from Tapedeck's by some seconds."""
+
+    def change(example: ModuleType) -> None:
+        example.__dict__["time"] = SimpleNamespace(
+            time=lambda: time.time() + seconds, monotonic=time.monotonic, sleep=time.sleep
+        )
+
+    return change
+
+
 def _with_calls_of_its_own(example: ModuleType) -> None:
     """The engine has calls: one for each line of the file `CALLS`; recordings of other calls are refused."""
     calls: list[str] = []
@@ -306,6 +318,8 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
         {"credentials-renewed"},
     ),
     "evidence": (_with_evidence(changes_entries=False), set()),
+    "clock-is-ahead": (_with_a_wrong_clock(3 * 86_400), set()),
+    "clock-is-behind": (_with_a_wrong_clock(-3 * 86_400), set()),
     "changed-evidence": (_with_evidence(changes_entries=True), {"evidence"}),
     "start-without-a-version": (_start_without_a_version, {"recording-starts"}),
     "resume-is-a-start": (_text('"in-progress": "recording.resumed"', '"in-progress": "recording.started"'),
