@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tapedeck.adapters.dynamodb.items import recording_key
 from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
 from tapedeck.ports.recordings import TransitionRejected
 from tapedeck.ports.stores import Store
@@ -20,6 +21,14 @@ def read(store: Store, recording: Recording) -> Recording:  # noqa: F811
     found = store.get_recording(recording.parent, recording.id)
     assert found is not None
     return found
+
+
+def work_at(store: Store, recording: Recording) -> int:  # noqa: F811
+    """Return from when on the reconciler finds a recording in the index of pending work."""
+    database = store._database  # type: ignore[attr-defined]
+    item = database.get(recording_key(recording.parent, recording.id))
+    assert item["work"] == f"OPEN#{recording.id[-1]}"
+    return int(item["work_at"])
 
 
 @pytest.fixture
@@ -124,6 +133,17 @@ def test_unusable_late_audio_makes_the_end_final(store: Store, stopped: Recordin
     store.reject_late_capture(absent)
     assert read(store, stopped) == replace(absent, given_up_at=None)
     assert store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW) == replace(absent, given_up_at=None)
+
+
+def test_rejected_late_audio_is_due_at_once(store: Store, stopped: Recording) -> None:  # noqa: F811
+    """A postponed conversion delays no pending work: after the rejection the recording is due again."""
+    absent = give_up(store, stopped)
+    noted = store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW + 3)
+    assert noted is not None
+    store.postpone_conversion(noted, NOW + 10_000)
+    assert work_at(store, stopped) == NOW + 10_000
+    store.reject_late_capture(noted)
+    assert work_at(store, stopped) == absent.updated == NOW + 2
 
 
 @pytest.mark.parametrize(("reported", "kept"), [(3, 3), (2, 2), (1, 2)])

@@ -52,12 +52,15 @@ class CaptureTable(ConditionalTable):
 
     def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
         """1 request; 2 if a later end of the evidence chain is known."""
-        removed = (GIVEN_UP_AT, *(PENDING_WORK if recording.callback is None else ()))
+        has_callback = recording.callback is not None
+        removed = (GIVEN_UP_AT, *(() if has_callback else PENDING_WORK))
+        # Its conversion may have been postponed by hours: the next run of the reconciler removes it from the index.
+        work = {"work": pending_shard(recording.id), "work_at": recording.updated} if has_callback else {}
         if evidence is not None:
             when = IS_GIVEN_UP & _no_later_evidence(evidence)
-            if self._try(update(_key(recording), _evidence(evidence), remove=removed, when=when)):
+            if self._try(update(_key(recording), {**work, **_evidence(evidence)}, remove=removed, when=when)):
                 return
-        self._try(update(_key(recording), remove=removed, when=IS_GIVEN_UP))
+        self._try(update(_key(recording), work, remove=removed, when=IS_GIVEN_UP))
 
     def finish_recording(
         self, recording: Recording, write_id: str, *, by_engine: bool, evidence: EvidenceHead | None = None
