@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,8 +13,17 @@ from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.adapters.dynamodb.engine_resources import EngineResourceTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.engine import MediaEngine
-from tapedeck.domain.errors import EngineNameTaken, InvalidState, NotAuthenticated, NotFound, TapedeckError
+from tapedeck.domain.errors import (
+    EngineHasLiveResources,
+    EngineNameTaken,
+    InvalidState,
+    NotAuthenticated,
+    NotFound,
+    TapedeckError,
+)
 from tapedeck.operations.engine_authentication import EngineAuthenticator
 from tapedeck.operations.engine_registration import EngineRegistration, TokenChoice
 from tapedeck.ports.engines import RegisteredEngine
@@ -104,6 +113,18 @@ def test_a_fixed_token_is_for_the_stand_in_only(stack: Stack) -> None:
     assert list(stack.queues) == []
     assert stack.engines.create("standin", token=STANDIN_ENGINE_TOKEN).token == STANDIN_ENGINE_TOKEN
     assert stack.accepts(STANDIN_ENGINE_TOKEN)
+
+
+def test_the_stand_ins_engine_takes_over_what_a_kept_database_has(stack: Stack) -> None:
+    """A live call of its name does not keep the stand-in from starting; a deployed engine of such a name is refused."""
+    store = ResourceTable(stack.engines._resources._database)  # type: ignore[attr-defined]
+    for number, engine in enumerate(("standin", "ast1")):
+        call = Call("a" * 32, f"{number}" * 32, CallStatus.IN_PROGRESS, 1, to="", from_="", direction="inbound")
+        assert store.put_call(replace(call, engine=engine))
+    stack.engines.create("standin", token=STANDIN_ENGINE_TOKEN)
+    with pytest.raises(EngineHasLiveResources):
+        stack.engines.create("ast1")
+    assert list(stack.queues) == ["standin"]
 
 
 def test_a_name_that_another_run_takes_meanwhile_keeps_its_queue(stack: Stack) -> None:

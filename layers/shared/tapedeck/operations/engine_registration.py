@@ -85,11 +85,12 @@ class EngineRegistration:
         Args:
             name: the engine's name.
             accounts: the ids of the accounts that it works for; None for all.
-            token: a fixed token, for the stand-in only; None for a random one.
+            token: a fixed token, for the stand-in only; None for a random one. The stand-in's engine takes over what its
+                name has in a database that was kept: its first session ends what it does not list.
 
         Raises:
             EngineNameTaken: an engine of this name is registered.
-            EngineHasLiveResources: something of a former engine of this name is not final.
+            EngineHasLiveResources: without `token`: something of a former engine of this name is not final.
             TooManyEngines: the deployment has the maximum number of engines.
             QueueDeletedRecently: the queue of a former engine of this name was deleted within the last 60 seconds.
             EngineNameTooLong: with the deployment's name, the queue's name would be too long.
@@ -99,7 +100,7 @@ class EngineRegistration:
             raise InvalidState
         if self._registry.get_engine(name) is not None:
             raise EngineNameTaken
-        if self._resources.has_live_resources(name):
+        if token is None and self._resources.has_live_resources(name):
             raise EngineHasLiveResources
         token = token or make_engine_token(name)
         engine = MediaEngine(name, accounts)
