@@ -133,7 +133,8 @@ def unauthorized(rig: Rig) -> None:
 def superseded(rig: Rig) -> None:
     """Another connector opens a newer session; this one ends with code 3. Then it is started again."""
     process = rig.controlled_process()
-    newer = f"{now_ms():012x}7fffbfffffffffffffff"
+    # One millisecond newer, by the clock of the connector, so that the next boot is newer again.
+    newer = f"{int(rig.last_boot()[:12], 16) + 1:012x}7fffbfffffffffffffff"
     body = {"protocol": 2, "boot": newer, "capabilities": {}, "sent_at": now_ms()}
     rig.client.open_session(rig.token, body)
     if not rig.capability("presence"):
