@@ -147,8 +147,8 @@ ALARM_ACTIONS: Final = {
     ),
     "PausesRefusedAlarm": f"Audio is captured during a pause now. Follow {_CONNECTOR} at once.",
     "PausesEndedByEngineAlarm": (
-        f"Find the recordings in the {_LOG}, by the metric `PausesEndedByEngine`. Audio of the pause may be in them: "
-        "delete or replace it. Then correct the connector, which must not resume what a command has paused."
+        f"Find the recordings in the {_LOG}, by the metric `PausesEndedByEngine`, and check if audio of the pause is "
+        "in them. Then correct the connector, which must not resume what a command has paused."
     ),
     "EngineTrespassAlarm": (
         f"Find engine, account and resource in the {_LOG}, by the code `not_yours`. If the engine's token has leaked, "

@@ -199,8 +199,9 @@ class FakeLog:
     def lost_resources(self, **_line: Any) -> None:
         """Ignore the lines about what a new session ended."""
 
-    def ended_pauses(self, **_line: Any) -> None:
-        """Ignore the lines about pauses that an engine ended."""
+    def ended_pause(self, engine: str, boot: str, recording: str) -> None:
+        """Log a pause that a session has ended."""
+        self.background(operation="open_engine_session", engine=engine, boot=boot, sid=recording)
 
     def unhandled_error(self, operation: str, request_id: str | None, error: BaseException, **line: Any) -> None:
         """Log an unexpected error by its class."""

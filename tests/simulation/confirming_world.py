@@ -494,7 +494,8 @@ class ConfirmingWorld(World):
     def _resumed_after(self, request: PauseRequest) -> float:
         """Return when a request resumed the recording after a pause was answered."""
         changes = pairwise(self.history.changes[request.recording])
-        resumed = [new.at for old, new in changes if (old.status, new.status) == ("paused", "in-progress")]
+        steps = [new for old, new in changes if (old.status, new.status) == ("paused", "in-progress")]
+        resumed = [step.at for step in steps if step.cause == "request"]
         return min((at for at in resumed if at >= request.answered), default=inf)
 
     def _unexplained(self, recording: str, changes: Sequence[Change]) -> Iterator[str]:

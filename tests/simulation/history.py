@@ -182,6 +182,8 @@ class History:
         is_move = old is not None and old != new
         if old is not None and is_move and RecordingStatus(new) not in TRANSITIONS[RecordingStatus(old)]:
             self.wrong.append(f"{key} went from {old} to {new}")
+        if (old, new) == ("paused", "in-progress") and confirmed == now and _number(before, "own") != was:
+            self.wrong.append(f"{key} was resumed by its engine, but paused by a request")
         if (old, new) == ("absent", "completed") and "given_up" not in (before or {}):
             self.wrong.append(f"{key} was completed after the engine reported it as absent")
         # A pause that an engine has confirmed, but then contradicts, is requested again.

@@ -24,6 +24,7 @@ import pytest
 from tapedeck.adapters.dynamodb import recordings
 from tapedeck.adapters.dynamodb.expressions import Attr
 from tapedeck.domain import recording_decision
+from tapedeck.domain.engine_situation import Apply, StateChange
 from tapedeck.domain.recording import Recording
 from tapedeck.operations.confirmations import Confirmations
 from tapedeck.ports.recordings import RecordingProgress
@@ -242,3 +243,11 @@ def test_a_pause_of_the_engine_is_not_enough() -> None:
     """I1 is violated if a pause is answered because the engine has paused the recording by itself."""
     with patch.object(recordings, "_IS_PAUSED_BY_ENGINE", Attr("status").not_exists()):
         assert violated_within(TrustingDeployment, "I1")
+
+
+@pytest.mark.ci
+def test_an_engine_must_not_end_a_requested_pause() -> None:
+    """I1 is violated if the report of an engine that resumes by itself ends a pause that a request began."""
+    ends = patch.object(recording_decision, "_decide_contradiction", lambda _: Apply(StateChange.MOVE_RECORDING))
+    with ends:
+        assert violated_within(UnboundEngine, "I1")

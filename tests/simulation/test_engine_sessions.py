@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
+from unittest.mock import patch
 
 import pytest
 
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
+from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, SessionOpening, SessionSuperseded
@@ -287,6 +290,30 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
     assert statuses == ["completed", "in-progress"]
     assert world.conferences.get(world.account, conference).status == "completed"
     assert monitor.run() == Counter()
+
+
+def test_a_pause_that_a_session_has_ended_is_noted_at_once(world: World) -> None:
+    """It is noted although the request of the session fails after it; the repeated request notes nothing."""
+    noted: list[tuple[str, str, str]] = []
+    known, call = world.sessions, begin(world)
+    sessions = EngineSessions(
+        world.presences, world.live, known._report_end, known._send_pending, known._note_end, world.clock,
+        note_ended_pause=lambda *what: noted.append(what),
+    )  # fmt: skip
+    recording = start_recording(
+        world, Parent(world.account, ParentKind.CALL, call), source=Source.RECORD_VERB, call=call, engine="ast1"
+    )
+    paused = replace(
+        recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2, engine="ast1"
+    )
+    world.recordings._store.change_recording(recording, paused, new_id(world.clock()))
+    listed = LiveResource("recording", world.account, recording.id, recording.parent, is_capturing=True)
+    opening = SessionOpening(boot(world), NOTHING, live=[call_resource(world, call), listed])
+    with patch.object(world.presences, "set_synced", side_effect=StoreBusy), pytest.raises(StoreBusy):
+        sessions.open(ENGINE, opening)
+    assert noted == [("ast1", opening.boot, recording.id)]
+    sessions.open(ENGINE, opening)
+    assert len(noted) == 1
 
 
 def test_presence_may_have_a_clock_of_its_own(world: World) -> None:

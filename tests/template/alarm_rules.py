@@ -64,7 +64,7 @@ def _emitted() -> frozenset[str]:
         log.engine_clock(operation="o", engine="e", boot="b", skew_ms=1, is_excessive=True)
         log.unsent_command("a", "r", 1)
         log.lost_resources(engine="e", boot="b", number=1)
-        log.ended_pauses(engine="e", boot="b", recordings=["r"])
+        log.ended_pause("e", "b", "r")
         for outcome in ("done", "refused", "fault"):
             log.task(operation="o", account=None, outcome=outcome)
         for metric in background_metrics():

@@ -74,7 +74,8 @@ class Stack:
         memory = MemoryDynamoDB(self.clock, self._on_request)
         tables = TEMPLATE.create_tables(memory)
         self.registry = EngineRegistryTable(DynamoDBTable(memory, tables["CredentialsTable"], lambda _seconds: None))
-        resources = EngineResourceTable(DynamoDBTable(memory, tables["RecordingsTable"], lambda _seconds: None))
+        self.recordings = DynamoDBTable(memory, tables["RecordingsTable"], lambda _seconds: None)
+        resources = EngineResourceTable(self.recordings)
         self.queues = MemoryEngineQueues(self.clock)
         self.engines = EngineRegistration(self.registry, Queues(self.queues, self._step), resources, self.clock)
 
@@ -117,7 +118,7 @@ def test_a_fixed_token_is_for_the_stand_in_only(stack: Stack) -> None:
 
 def test_the_stand_ins_engine_takes_over_what_a_kept_database_has(stack: Stack) -> None:
     """A live call of its name does not keep the stand-in from starting; a deployed engine of such a name is refused."""
-    store = ResourceTable(stack.engines._resources._database)  # type: ignore[attr-defined]
+    store = ResourceTable(stack.recordings)
     for number, engine in enumerate(("standin", "ast1")):
         call = Call("a" * 32, f"{number}" * 32, CallStatus.IN_PROGRESS, 1, to="", from_="", direction="inbound")
         assert store.put_call(replace(call, engine=engine))

@@ -1,7 +1,6 @@
 """What an engine sends to open a session, and what it is answered."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,15 +20,14 @@ BOOT, ACCOUNT, CALL, RECORDING, CONFERENCE = (digit * 32 for digit in "12345")
 class RecordedSessions:
     """Keeps what is opened; the answer is fixed."""
 
-    def __init__(self, lost: int = 0, paused_again: Sequence[str] = ()) -> None:
+    def __init__(self, lost: int = 0) -> None:
         self.opened: list[tuple[MediaEngine, SessionOpening]] = []
-        self._paused_again = paused_again
         self._counted = Counter(resources_lost=lost)
 
     def open(self, engine: MediaEngine, opening: SessionOpening) -> OpenedSession:
         """Open a session."""
         self.opened.append((engine, opening))
-        return OpenedSession(1_000_000, [CALL], [RECORDING], self._counted, self._paused_again)
+        return OpenedSession(1_000_000, [CALL], [RECORDING], self._counted)
 
 
 class RecordedLines:
@@ -39,10 +37,6 @@ class RecordedLines:
         self.logged: list[dict[str, Any]] = []
 
     def lost_resources(self, **fields: Any) -> None:
-        """Keep the fields."""
-        self.logged.append(fields)
-
-    def ended_pauses(self, **fields: Any) -> None:
         """Keep the fields."""
         self.logged.append(fields)
 
@@ -129,20 +123,11 @@ def test_everything_that_an_engine_states_is_read() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("lost", "paused_again", "logged"),
-    [
-        (0, [], []),
-        (3, [], [{"engine": "ast1", "boot": BOOT, "number": 3}]),
-        (0, [RECORDING], [{"engine": "ast1", "boot": BOOT, "recordings": [RECORDING]}]),
-    ],
-)
-def test_what_a_new_session_has_lost_is_logged(
-    lost: int, paused_again: list[str], logged: list[dict[str, Any]]
-) -> None:
-    """A line has the number of resources that a session has ended, another the recordings whose pause it has ended."""
-    losses, sessions = RecordedLines(), RecordedSessions(lost, paused_again)
-    requests = SessionRequests(sessions, FixedLender(), lambda: 1_780_000_000_007, losses)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("lost", "logged"), [(0, []), (3, [{"engine": "ast1", "boot": BOOT, "number": 3}])])
+def test_what_a_new_session_has_lost_is_logged(lost: int, logged: list[dict[str, Any]]) -> None:
+    """One line has the number of resources that a session has ended; there is none if it ended nothing."""
+    losses = RecordedLines()
+    requests = SessionRequests(RecordedSessions(lost), FixedLender(), lambda: 1_780_000_000_007, losses)  # type: ignore[arg-type]
     fields = {"protocol": 2, "boot": BOOT, "capabilities": {}, "sent_at": 1_780_000_000_000}
     requests.open(MediaEngine("ast1"), OpenSessionRequest.model_validate(fields))
     assert losses.logged == logged

@@ -222,13 +222,13 @@ class CanonicalLog:
         fields = {"operation": "open_engine_session", "engine": engine, "boot": boot}
         self._write("engine_session", fields, {"ResourcesLost": number})
 
-    def ended_pauses(self, *, engine: str, boot: str, recordings: Sequence[str]) -> None:
-        """Log that a new session captures recordings that a request had paused; emit `PausesEndedByEngine`.
+    def ended_pause(self, engine: str, boot: str, recording: str) -> None:
+        """Log that a new session captures a recording that a request had paused; emit `PausesEndedByEngine`.
 
         `boot` is the session's id.
         """
-        fields = {"operation": "open_engine_session", "engine": engine, "boot": boot, "recordings": list(recordings)}
-        self._write("engine_session", fields, {"PausesEndedByEngine": len(recordings)})
+        fields = {"operation": "open_engine_session", "engine": engine, "boot": boot, "sid": recording}
+        self._write("engine_session", fields, {"PausesEndedByEngine": 1})
 
     def task(
         self,

@@ -24,7 +24,7 @@ class SessionRequests:
         sessions: the sessions of engines.
         lender: lends credentials.
         clock: milliseconds.
-        log: gets a line if a session ends what it does not list, or the engine has ended pauses.
+        log: gets a line if a session ends what it does not list.
     """
 
     def __init__(self, sessions: EngineSessions, lender: CredentialsLender, clock: Clock, log: CanonicalLog) -> None:
@@ -43,8 +43,6 @@ class SessionRequests:
         opened = self._sessions.open(engine, _read_opening(request))
         if lost := opened.counted["resources_lost"]:
             self._log.lost_resources(engine=engine.name, boot=request.boot, number=lost)
-        if opened.paused_again:
-            self._log.ended_pauses(engine=engine.name, boot=request.boot, recordings=opened.paused_again)
         access = self._lender.lend(engine.name)
         return {
             "engine": engine.name,

@@ -155,6 +155,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             partial(log_loss, api.log),
             clock,
             environment.engine_clock,
+            api.log.ended_pause,
         )
 
     @cache

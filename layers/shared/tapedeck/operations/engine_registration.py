@@ -85,7 +85,7 @@ class EngineRegistration:
         Args:
             name: the engine's name.
             accounts: the ids of the accounts that it works for; None for all.
-            token: a fixed token, for the stand-in only; None for a random one. The stand-in's engine takes over what its
+            token: a fixed token, for the stand-in only; None for a random one. With one the engine takes over what its
                 name has in a database that was kept: its first session ends what it does not list.
 
         Raises:

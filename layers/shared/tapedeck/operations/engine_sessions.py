@@ -64,15 +64,13 @@ class OpenedSession:
 
     `ended` also has the recordings that are over because the engine did not list them (C-241). The engine's
     sequence numbers must continue above `seq_seen` if it has lost its counter. `counted`: `resources_lost` were ended,
-    `commands_sent` were sent again. `paused_again` are recordings that the engine captured although a request had
-    paused them.
+    `commands_sent` were sent again.
     """
 
     seq_seen: int
     unknown: Sequence[str]
     ended: Sequence[str]
     counted: Counter[str]
-    paused_again: Sequence[str] = ()
 
 
 class EngineSessions:
@@ -87,6 +85,8 @@ class EngineSessions:
         note_end: is called with the engine's name and each resource that was ended because the engine is gone.
         clock: milliseconds.
         presence_clock: milliseconds of the clock of presence; None: `clock`. Its times are converted by their age.
+        note_ended_pause: is called with the engine's name, the session's boot and each recording that the engine
+            captures although a request has paused it; as soon as that pause has its new version.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class EngineSessions:
         note_end: Callable[[str, str, LiveKind], object],
         clock: Clock,
         presence_clock: Clock | None = None,
+        note_ended_pause: Callable[[str, str, str], object] = lambda _engine, _boot, _recording: None,
     ) -> None:
         self._presences = presences
         self._live = live
@@ -106,6 +107,7 @@ class EngineSessions:
         self._note_end = note_end
         self._clock = clock
         self._presence_clock = presence_clock or clock
+        self._note_ended_pause = note_ended_pause
 
     def open(self, engine: MediaEngine, opening: SessionOpening) -> OpenedSession:
         """Open or renew a session; with its last page, end what the engine has no longer, and send it its commands.
@@ -123,6 +125,8 @@ class EngineSessions:
             if engine.serves(resource.account) and (resource.kind == "recording") == (resource.parent is not None):
                 listing = self._live.set_boot(engine.name, resource, opening.boot, self._clock() // 1000)
             listed[listing].append(resource.id)
+            if listing is Listing.PAUSED_AGAIN:
+                self._note_ended_pause(engine.name, opening.boot, resource.id)
         counted: Counter[str] = Counter()
         if not opening.has_more:
             at = self._converted(presence.previous_seen_at or presence.opened_at)
@@ -134,9 +138,7 @@ class EngineSessions:
                 counted["commands_sent"] = self._send_pending(self._pending_of(engine.name))
             if not self._presences.set_synced(engine.name, opening.boot, self._now):
                 raise SessionSuperseded
-        return OpenedSession(
-            seq_seen, listed[Listing.UNKNOWN], listed[Listing.OVER], counted, listed[Listing.PAUSED_AGAIN]
-        )
+        return OpenedSession(seq_seen, listed[Listing.UNKNOWN], listed[Listing.OVER], counted)
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
         """Note that an engine is alive; return whether the session is superseded by a newer one.

@@ -193,7 +193,6 @@ class LiveStore(Protocol):
 
         A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234); a
         pause that the engine made by itself has ended at `now` (seconds).
-
         """
         ...
 
