@@ -195,7 +195,8 @@ def start_recording(
 
 def _report(services: ReportedServices, account: str, engine: str, report: Report) -> None:
     result = EngineReporter(services, account, _clock_of(services), engine).report(report)
-    if result.outcome is not EventOutcome.TAKEN:
+    # A report whose first response was lost is repeated.
+    if result.outcome not in {EventOutcome.TAKEN, EventOutcome.REPEATED}:
         raise NotTaken(result)
 
 

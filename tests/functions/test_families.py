@@ -59,6 +59,8 @@ class Recording:
     by_api: bool = False
     version: int = 1
     confirmed_version: int = 1
+    own_version: int = 0
+    """The version of the last change that the engine made by itself."""
     last_event_seq: int = 0
     updated: int = 0
     has_media: bool = False
@@ -466,7 +468,8 @@ class Families(RuleBasedStateMachine):
         parent, kind, version, now = recording.parent, event["type"], event.get("version"), self.world.clock() // 1000
         if not recording.status:
             is_early = not parent.status or parent.status in {"init", *UNANSWERED}
-            lacks_call = isinstance(parent, Conference) and parent.first_call is None
+            is_open = isinstance(parent, Conference) and parent.is_live
+            lacks_call = is_open and parent.first_call is None
             if kind != "recording.started" or is_early or lacks_call:
                 raise EventDeferred
             if parent.status == "in-progress":
@@ -476,7 +479,11 @@ class Families(RuleBasedStateMachine):
             is_start = kind == "recording.started" and recording.by_api and not recording.is_start_reported
             is_new = recording.confirmed_version < (version or 1)
             if (is_new or is_start) and recording.status not in FINISHED | {"deleted"}:
-                recording.confirmed_version = max(recording.confirmed_version, version or 1)
+                is_pause = recording.status == "paused" and version == recording.version
+                is_unpaused = is_pause and kind == "recording.started"
+                if is_pause and not is_unpaused and event["seq"] < recording.last_event_seq:
+                    recording.version += 1  # the engine has resumed since: the pause is sent again
+                recording.confirmed_version = max(recording.confirmed_version, (version or 1) - is_unpaused)
                 recording.last_event_seq = max(recording.last_event_seq, event["seq"])
                 recording.is_start_reported |= is_start
         elif kind in _TRANSITIONS:
@@ -488,11 +495,15 @@ class Families(RuleBasedStateMachine):
         if recording.status not in ACTIVE:
             return
         is_fresh = recording.confirmed_version == recording.version and seq >= recording.last_event_seq
+        is_requested_pause = recording.status == "paused" and recording.own_version != recording.version
         if target == recording.status:
+            recording.last_event_seq = max(recording.last_event_seq, seq)
+        elif target == "in-progress" and is_requested_pause:
+            recording.version += is_fresh  # sent again
             recording.last_event_seq = max(recording.last_event_seq, seq)
         elif target == "stopped" or is_fresh:
             recording.move(target, now)
-            recording.confirmed_version = recording.version
+            recording.confirmed_version = recording.own_version = recording.version
             recording.last_event_seq = max(recording.last_event_seq, seq)
 
     def _apply_end(self, recording: Recording, kind: str, seq: int, now: int) -> None:
@@ -568,7 +579,8 @@ class Families(RuleBasedStateMachine):
 
     def _moved(self, client: FunctionClient, answer: Answer, recording: Recording, target: str) -> None:
         if recording.status in ACTIVE:
-            if recording.status != target:
+            is_own_pause = recording.status == "paused" and recording.own_version == recording.version
+            if recording.status != target or is_own_pause:
                 recording.move(target, self.world.clock() // 1000)
         elif target != "stopped":
             _refused(answer, 400, 21220)
