@@ -84,15 +84,16 @@ def urgent_event(rig: Rig) -> None:
     rig.succeed_once(attempt)
 
 
+def _refuse_start(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the result that refuses the start of a recording; other events get their own."""
+    is_start = event.get("type") == "recording.started"
+    return {"outcome": "refused", "code": "wrong_state", "detail": "by the suite"} if is_start else None
+
+
 @CHECKS.add("refused-is-final", "EVENT-9", "An event that is refused is not reported again, and the next ones go on.")
 def refused_is_final(rig: Rig) -> None:
     """The start is refused; it is not repeated, and the stop is reported."""
-
-    def result_of(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        is_start = event.get("type") == "recording.started"
-        return {"outcome": "refused", "code": "wrong_state", "detail": "by the suite"} if is_start else None
-
-    with rig.proxy.intercepting("events", answering_events(result_of)):
+    with rig.proxy.intercepting("events", answering_events(_refuse_start)):
         made = rig.request_recording()
         refused = rig.expect_reported(made.recording, "recording.started")
         before = rig.journal.last_number
@@ -107,12 +108,7 @@ def refused_is_final(rig: Rig) -> None:
 @CHECKS.add("discards-a-refused-start", "EVENT-11", "A capture whose start is refused is discarded, not uploaded.")
 def discards_a_refused_start(rig: Rig) -> None:
     """The start is refused; a stop is answered all the same, but nothing is uploaded or reported after it."""
-
-    def result_of(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        is_start = event.get("type") == "recording.started"
-        return {"outcome": "refused", "code": "wrong_state", "detail": "by the suite"} if is_start else None
-
-    with rig.proxy.intercepting("events", answering_events(result_of)):
+    with rig.proxy.intercepting("events", answering_events(_refuse_start)):
         made = rig.request_recording()
         rig.expect_event(made.recording, "recording.started")
     rig.update(made, "stopped")
