@@ -52,10 +52,7 @@ class CaptureTable(ConditionalTable):
 
     def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
         """1 request; 2 if a later end of the evidence chain is known."""
-        has_callback = recording.callback is not None
-        removed = (GIVEN_UP_AT, *(() if has_callback else PENDING_WORK))
-        # Its conversion may have been postponed by hours: the next run of the reconciler removes it from the index.
-        work = {"work": pending_shard(recording.id), "work_at": recording.updated} if has_callback else {}
+        removed, work = (GIVEN_UP_AT, *_done_work(recording)), _due_work(recording)
         if evidence is not None:
             when = IS_GIVEN_UP & _no_later_evidence(evidence)
             if self._try(update(_key(recording), {**work, **_evidence(evidence)}, remove=removed, when=when)):
@@ -73,20 +70,17 @@ class CaptureTable(ConditionalTable):
             GIVEN_UP_AT: recording.given_up_at,
         }
         is_waiting = Attr("status").eq(RecordingStatus.STOPPED)
-        removed = (LIVE_SHARD, *(() if recording.callback is not None else PENDING_WORK))
+        removed = (LIVE_SHARD, *_done_work(recording))
         if recording.status is RecordingStatus.COMPLETED:
             is_waiting |= IS_GIVEN_UP
             removed = (*removed, "error")
-        # A recording that was given up may have left the index, and one with a capture may be postponed in it.
-        is_due = recording.callback is not None and (recording.captured_at or recording.given_up_at)
-        work = {"work": pending_shard(recording.id), "work_at": recording.updated} if is_due else {}
         assign: dict[str, Any] = {
             "status": recording.status,
             "version": NEXT_VERSION,
             "updated": recording.updated,
             **({CONFIRMED_VERSION: NEXT_VERSION} if by_engine else {}),
             **{name: value for name, value in results.items() if value is not None},
-            **work,
+            **_due_work(recording),
             **_evidence(evidence),
             **push_write_token(write_id),
         }
@@ -105,6 +99,20 @@ class CaptureTable(ConditionalTable):
 
 def _key(recording: Recording) -> dict[str, str]:
     return recording_key(recording.parent, recording.id)
+
+
+def _done_work(recording: Recording) -> tuple[str, ...]:
+    """Return the attributes to remove of a finished recording without callbacks, which is pending work no longer."""
+    return PENDING_WORK if recording.callback is None else ()
+
+
+def _due_work(recording: Recording) -> dict[str, Any]:
+    """Return the place in the index of pending work of a finished recording with callbacks, as due at once.
+
+    One that was given up may have left the index, and the conversion of a capture may be postponed by hours.
+    """
+    is_due = recording.callback is not None and (recording.captured_at or recording.given_up_at)
+    return {"work": pending_shard(recording.id), "work_at": recording.updated} if is_due else {}
 
 
 def _evidence(evidence: EvidenceHead | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tapedeck.adapters.dynamodb.items import (
     conference_key,
     engine_assignment,
     parent_key,
+    recording_from,
     recording_key,
 )
 from tapedeck.adapters.dynamodb.stream import command_payload_from, resource_from
@@ -183,12 +184,12 @@ class LiveIndex(ConditionalTable):
             return Listing.OVER if item and item["status"] not in _LIVE_STATUSES[resource.kind] else Listing.UNKNOWN
         if resource.is_running and stored["status"] == RecordingStatus.STOPPED:
             return Listing.OVER
-        is_paused = stored["status"] == RecordingStatus.PAUSED and stored["version"] == stored.get(CONFIRMED_VERSION)
-        if not (resource.is_capturing and is_paused):
+        recording = recording_from(stored) if resource.is_capturing else None
+        if recording is None or recording.status is not RecordingStatus.PAUSED or recording.is_pending:
             return Listing.STORED
-        is_unchanged = Attr("version").eq(stored["version"])
-        if stored.get(OWN_VERSION) == stored["version"]:
-            self._try(_resume(_key(resource), stored["version"] + 1, now, when=is_unchanged))
+        is_unchanged = Attr("version").eq(recording.version)
+        if recording.is_paused_by_engine:
+            self._try(_resume(_key(resource), recording.version + 1, now, when=is_unchanged))
             return Listing.STORED
         is_sent_again = self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
         return Listing.PAUSED_AGAIN if is_sent_again else Listing.STORED
