@@ -11,6 +11,8 @@ import pytest
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
+from tapedeck.domain.engine_event import EventOutcome
+from tapedeck.domain.engine_report import CallProgressReport, NewCall
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
@@ -18,7 +20,7 @@ from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, S
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.engines import Listing, LiveResource
-from tests.reporter import join_conference, open_conference, start_recording
+from tests.reporter import EngineReporter, join_conference, open_conference, start_recording
 from tests.simulation.world import World
 
 ENGINE: Final = MediaEngine("ast1")
@@ -209,6 +211,33 @@ def test_what_changed_since_the_session_was_opened_goes_on(world: World) -> None
     opened(world, second)
     live = [world.calls.get(world.account, call).is_live for call in (listed, old, new)]
     assert live == [True, False, True]
+
+
+def test_what_is_reported_in_the_second_of_a_new_session_goes_on(world: World) -> None:
+    """An unlisted call of the second in which the session is opened goes on; one of the second before is over (C-198).
+
+    It may be reported before the session is opened, or after.
+    """
+    reporter = EngineReporter(world, world.account, world.clock, ENGINE.name)
+
+    def report_call() -> str:
+        call = new_id(world.clock())
+        reported = CallProgressReport(call, CallStatus.IN_PROGRESS, NewCall("", "", "inbound"))
+        assert reporter.report(reported).outcome is EventOutcome.TAKEN
+        return call
+
+    old, session = report_call(), boot(world)
+    early = report_call()
+    world.clock.sleep(0.999)
+    opened(world, session, more=True)
+    late = report_call()
+    world.clock.sleep(5)
+    opened(world, session)
+    found = [world.calls.get(world.account, call) for call in (old, early, late)]
+    presence = world.presences.get_presence(ENGINE.name)
+    assert presence is not None
+    assert [call.created - presence.opened_at for call in found] == [-1, 0, 0]
+    assert [call.is_live for call in found] == [False, True, True]
 
 
 def test_a_new_session_gets_its_unconfirmed_commands_once(world: World) -> None:
