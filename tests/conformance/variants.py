@@ -349,6 +349,14 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[ModuleType], None], set[str]]]] = {
               "            if error.code != HTTPStatus.PRECONDITION_FAILED:"),
         {"upload-unavailable"},
     ),
+    "gives-up-a-damaged-upload": (
+        _text("            if error.code != HTTPStatus.PRECONDITION_FAILED:",
+              "            if error.code == HTTPStatus.BAD_REQUEST:\n"
+              "                self._discard(name)\n"
+              "                return\n"
+              "            if error.code != HTTPStatus.PRECONDITION_FAILED:"),
+        {"upload-damaged"},
+    ),
     "ends-after-401": (_text("            time.sleep(30 if", "            assert not is_unauthorized\n"
                              "            time.sleep(30 if"), {"unauthorized"}),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import io
 import time
 import wave
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -57,6 +58,17 @@ def upload_answer_lost(rig: Rig) -> None:
 def upload_unavailable(rig: Rig) -> None:
     """The first PUT is answered with 503; the recording is completed all the same."""
     _recorded_with_a_bad_upload(rig, lambda _request, _forward: ServerResponse(503))
+
+
+@CHECKS.add("upload-damaged", "UPLOAD-3", "A PUT that is answered with 400, because the file was damaged, is repeated.")
+def upload_damaged(rig: Rig) -> None:
+    """The file of the first PUT arrives damaged, so that it is refused; the recording is completed all the same."""
+
+    def damage(request: ServerRequest, forward: Forward) -> ServerResponse:
+        return forward(replace(request, body=bytes(255 - byte for byte in request.body)))
+
+    made = _recorded_with_a_bad_upload(rig, damage)
+    rig.wait_for_status(made, "completed")
 
 
 @CHECKS.add("upload-of-deleted", "UPLOAD-2", "An upload that is refused with `deleted` is given up.")
