@@ -242,6 +242,18 @@ def test_an_engine_that_cannot_pause(
     assert stored(stage, recording) == ("in-progress", 1, 0)
 
 
+def test_a_pause_that_does_not_wait_looks_nothing_up(
+    client: FunctionClient, engine: ConfirmingEngine, account: TestAccount, stage: Stage, recording: Recording
+) -> None:
+    """It is stored and answered with 200 also if the engine cannot pause."""
+    run("set_confirm", account_sid=f"AC{account.id}", confirm="none")
+    api_bootstrap.get_api_services().authenticator._remembered_rules.clear()
+    (alive,) = engine.presences
+    engine.presences = [replace(alive, capabilities=EngineCapabilities(pause=False))]
+    assert outcome(update(client, recording, "paused")) == (200, "paused")
+    assert stored(stage, recording) == ("paused", 2, 0)
+
+
 @pytest.mark.parametrize(
     ("rule", "waits"), [("none", []), ("pause", ["paused"]), ("pause+stop", ["paused", "stopped"])]
 )
