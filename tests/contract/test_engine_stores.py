@@ -107,6 +107,20 @@ def test_only_the_current_session_is_alive(presences: PresenceTable, engine: str
     assert presences.get_presence(engine) == current
 
 
+def test_a_sequence_number_never_falls(presences: PresenceTable, engine: str) -> None:
+    """A lower number of the current session is not stored, nor is one of another session; the rest of a report is."""
+    current = opened(presences, engine, fresh())
+    presences.raise_seq(engine, current.boot, 2**52)
+    presences.raise_seq(engine, current.boot, 2**52 - 1)
+    presences.raise_seq(engine, fresh(), 2**53 - 1)
+    raised = replace(current, seq=2**52)
+    assert presences.get_presence(engine) == raised
+    assert presences.note_alive(replace(raised, seen_at=NOW + 15, seq=7)) == replace(raised, seen_at=NOW + 15)
+    assert presences.note_alive(replace(raised, seen_at=NOW + 30)) == replace(raised, seen_at=NOW + 30)
+    presences.raise_seq(f"{engine}-unknown", current.boot, 1)
+    assert presences.get_presence(f"{engine}-unknown") is None
+
+
 def test_a_deletion_is_stored_with_or_without_a_session(presences: PresenceTable, engine: str) -> None:
     """The first time of a deletion stays; neither a report nor a new session removes it."""
     presences.set_deleted(engine, NOW)

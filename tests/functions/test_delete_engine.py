@@ -135,7 +135,7 @@ def test_a_deleted_engine_is_never_alive(deleting: EngineOperator, *, is_late: b
     for each in (opening, new):
         with pytest.raises(NotAuthenticated):
             sessions.open(engine, each)
-    assert sessions.find_state("ast1", BOOT) is SessionState.UNOPENED
+    assert sessions.find_session("ast1", BOOT).state is SessionState.UNOPENED
     assert deleting.presences.list_presences() == []
     assert is_there(deleting) == (False, False, False, False)
 

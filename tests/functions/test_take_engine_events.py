@@ -202,6 +202,16 @@ def test_a_token_is_good_for_its_own_engine(world: World, engine: EngineClient) 
     assert engine.report(answered) == [{"outcome": "taken"}]
 
 
+@pytest.mark.parametrize("seq", [2**53 - 1, 2**52])
+def test_a_number_that_leaves_no_room_is_refused(world: World, engine: EngineClient, seq: int) -> None:
+    """An event with a far too high number is refused, so that the call's next event is not stale."""
+    call = world.stage.call("ringing")
+    first, second = engine.event("call.answered", call=call.id), engine.event("call.answered", call=call.id)
+    assert engine.report({**first, "seq": seq}) == [{"outcome": "refused", "code": "unreadable", "detail": "seq"}]
+    assert engine.report({**second, "seq": 2**52 - 1}) == [{"outcome": "taken"}]
+    assert status_of(world, call) == "in-progress"
+
+
 def test_limits_a_batch(world: World, engine: EngineClient) -> None:
     """A batch has 1 to 50 events and at most a million bytes; anything else is refused as a whole."""
     calls = [world.stage.call("ringing") for _ in range(50)]

@@ -7,12 +7,15 @@ from typing import Final
 from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tapedeck.background.event_batches import EventBatches, ReceivedBatch
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
-from tapedeck.domain.engine_event import EventOutcome
-from tapedeck.domain.engine_report import CallProgressReport, NewCall
+from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventResult
+from tapedeck.domain.engine_report import CallProgressReport, NewCall, Report
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
@@ -22,6 +25,7 @@ from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.engines import Listing, LiveResource
 from tests.reporter import EngineReporter, join_conference, open_conference, start_recording
 from tests.simulation.world import World
+from tests.thoroughness import scaled
 
 ENGINE: Final = MediaEngine("ast1")
 NOTHING: Final = EngineCapabilities()
@@ -68,16 +72,94 @@ def test_numbers_of_a_new_session_continue_above_a_reserve(world: World) -> None
     assert opened(world, second).seq_seen == 3_000_017
 
 
+TOP: Final = 2**53 - 1
+STEPS: Final = st.tuples(
+    st.sampled_from(["event", "engine.alive", "session", "renewal"]),
+    st.one_of(
+        st.integers(0, TOP),
+        st.integers(2**52 - 3, 2**52 + 3),
+        st.integers(TOP - 3, TOP),
+        st.integers(-3, 3_000_000).map(lambda above: (above,)),
+    ),
+)
+"""What an engine does, and with which number: a tuple is the distance from the highest one that was accepted."""
+
+
+class AnyEvent:
+    """Takes every event."""
+
+    def take(self, _event: EngineEvent, _report: Report) -> EventResult:
+        """Take an event."""
+        return EventResult(EventOutcome.TAKEN)
+
+
+@settings(max_examples=scaled(deep=2_000, ci=200, fast=40), deadline=None)
+@given(steps=st.lists(STEPS, min_size=1, max_size=12))
+@pytest.mark.sized
+def test_every_accepted_number_leaves_room_for_the_next(steps: list[tuple[str, int | tuple[int]]]) -> None:
+    """After any accepted numbers, the next one and the ones above `seq_seen` are accepted, and are the highest."""
+    with World(0, event_fault_rate=0) as world:
+        batches = EventBatches(AnyEvent(), world.sessions, world.log, world.clock, world.clock)
+        current, highest = boot(world), 0
+
+        def is_accepted(seq: int, kind: str = "event") -> bool:
+            about = {"account": world.account, "call": "c" * 32, "type": "call.ended"}
+            event = {"id": f"{seq:032x}", "seq": seq, "at": 0, **(about if kind == "event" else {"type": kind})}
+            (result,) = batches.take(ENGINE, ReceivedBatch(current, 0, [event]))["results"]
+            refused = {"id": f"{seq:032x}", "outcome": "refused", "code": "unreadable", "detail": "seq"}
+            assert result in ({"id": f"{seq:032x}", "outcome": "taken"}, refused)
+            return "code" not in result
+
+        opened(world, current)
+        for kind, number in steps:
+            if kind in {"session", "renewal"}:
+                current = boot(world) if kind == "session" else current
+                seq_seen = opened(world, current).seq_seen
+                assert highest <= seq_seen <= TOP - 2**40
+                assert is_accepted(seq_seen + 1)
+                highest = seq_seen + 1
+            else:
+                seq = max(0, highest + number[0]) if isinstance(number, tuple) else number
+                accepted = is_accepted(seq, kind)
+                assert accepted or seq > max(2**52 - 1, highest)
+                highest = max(highest, seq) if accepted else highest
+            assert is_accepted(highest + 1)
+            highest += 1
+
+
+def test_a_number_that_is_too_high_already_gets_a_valid_answer(world: World) -> None:
+    """An engine whose stored number leaves no room continues at the highest number that a session can answer."""
+    first, second = boot(world), boot(world)
+    opened(world, first)
+    world.sessions.note_alive(ENGINE.name, first, TOP, EngineHealth())
+    assert opened(world, first).seq_seen == TOP - 2**40
+    assert opened(world, second).seq_seen == TOP - 2**40
+    assert opened(world, second).seq_seen == TOP - 2**40
+
+
+def test_a_late_report_does_not_lower_the_number(world: World) -> None:
+    """An `engine.alive` that arrives after a newer one is noted, and the next session continues above the newer one."""
+    first, second = boot(world), boot(world)
+    opened(world, first)
+    world.sessions.note_alive(ENGINE.name, first, 1_000_017, EngineHealth())
+    world.clock.sleep(15)
+    assert world.sessions.note_alive(ENGINE.name, first, 1_000_016, EngineHealth(live_calls=3)) is False
+    found = world.presences.get_presence(ENGINE.name)
+    assert found is not None
+    assert (found.seen_at, found.live_calls, found.seq) == (world.clock() // 1000, 3, 1_000_017)
+    assert opened(world, second).seq_seen == 2_000_017
+
+
 def test_a_newer_session_supersedes_an_older_one(world: World) -> None:
     """The session with the newer id wins; the older one is superseded with each report, and cannot be opened again."""
     old, new = boot(world), boot(world)
-    assert world.sessions.find_state(ENGINE.name, old) is SessionState.UNOPENED
+    assert world.sessions.find_session(ENGINE.name, old).state is SessionState.UNOPENED
     opened(world, old)
-    assert world.sessions.find_state(ENGINE.name, new) is SessionState.UNOPENED
-    assert world.sessions.find_state(ENGINE.name, old) is SessionState.CURRENT
+    assert world.sessions.find_session(ENGINE.name, new).state is SessionState.UNOPENED
+    assert world.sessions.find_session(ENGINE.name, old).state is SessionState.CURRENT
     opened(world, new)
-    assert world.sessions.find_state(ENGINE.name, old) is SessionState.SUPERSEDED
-    assert world.sessions.find_state(ENGINE.name, new) is SessionState.CURRENT
+    assert world.sessions.find_session(ENGINE.name, old).state is SessionState.SUPERSEDED
+    assert world.sessions.find_session(ENGINE.name, new).state is SessionState.CURRENT
     assert world.sessions.note_alive(ENGINE.name, old, 9, EngineHealth()) is True
     with pytest.raises(SessionSuperseded):
         opened(world, old)
@@ -95,7 +177,7 @@ def test_any_session_replaces_a_lost_one(world: World) -> None:
     world.clock.sleep(45)
     later = boot(world)
     opened(world, later)
-    assert world.sessions.find_state(ENGINE.name, later) is SessionState.CURRENT
+    assert world.sessions.find_session(ENGINE.name, later).state is SessionState.CURRENT
 
 
 def test_any_session_replaces_one_without_presence_that_was_not_renewed(world: World) -> None:
@@ -108,7 +190,7 @@ def test_any_session_replaces_one_without_presence_that_was_not_renewed(world: W
     world.clock.sleep(10)
     later = boot(world)
     opened(world, later)
-    assert world.sessions.find_state(ENGINE.name, later) is SessionState.CURRENT
+    assert world.sessions.find_session(ENGINE.name, later).state is SessionState.CURRENT
 
 
 def test_an_unknown_session_is_not_noted(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapedeck.background.event_batches import EventBatches, ReceivedBatch
-from tapedeck.domain.engine import EngineHealth, MediaEngine, SessionState
+from tapedeck.domain.engine import EngineHealth, KnownSession, MediaEngine, SessionState
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnavailable
@@ -57,12 +57,18 @@ class Sessions:
 
     newest: str = BOOT
     alive: list[tuple[Any, ...]] = field(default_factory=list)
+    seq: int = 0
+    raised: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def find_state(self, _engine: str, boot: str) -> SessionState:
+    def find_session(self, _engine: str, boot: str) -> KnownSession:
         """Return what is known about a session."""
         if boot > self.newest:
-            return SessionState.UNOPENED
-        return SessionState.SUPERSEDED if boot < self.newest else SessionState.CURRENT
+            return KnownSession(SessionState.UNOPENED, self.seq)
+        return KnownSession(SessionState.SUPERSEDED if boot < self.newest else SessionState.CURRENT, self.seq)
+
+    def note_seq(self, engine: str, boot: str, seq: int) -> None:
+        """Note a number that is far above the known one."""
+        self.raised.append((engine, boot, seq))
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
         """Note that an engine is alive."""
@@ -144,6 +150,23 @@ def test_poison_affects_no_other_event(setup: Setup, poison: Any, result: dict[s
     assert refused == {"id": f"{5:032x}", **result}
     assert results == [{"id": f"{number:032x}", "outcome": "taken"} for number in range(10, 19)]
     assert [event.id for event in setup.events.taken] == [f"{number:032x}" for number in range(10, 19)]
+
+
+def test_a_number_beyond_the_reserve_is_noted(setup: Setup) -> None:
+    """A number that is more than a million above the known one is noted once, before the events behind it."""
+    setup.sessions.seq = 1_000_000
+    for seqs in ([2_000_000], [2_000_001, 2_000_002, 3_000_001], [3_000_002, 2**52 - 1, 2**52, 2**52 + 1_999_999]):
+        assert {result["outcome"] for result in setup.take(*(ended(1, seq=seq) for seq in seqs))} == {"taken"}
+    assert [seq for _, _, seq in setup.sessions.raised] == [2_000_001, 3_000_002, 2**52 - 1, 2**52 + 1_999_999]
+    assert {(engine, boot) for engine, boot, _ in setup.sessions.raised} == {("ast1", BOOT)}
+
+
+def test_only_the_current_session_notes_numbers(setup: Setup) -> None:
+    """The numbers of a session that was never opened, or is superseded, are not noted."""
+    for newest in ("a" * 32, "c" * 32):
+        setup.sessions.newest = newest
+        setup.batches.take(MediaEngine("ast1"), ReceivedBatch(BOOT, NOW, [ended(1, seq=5_000_000)]))
+    assert setup.sessions.raised == []
 
 
 @pytest.mark.parametrize("error", [StoreBusy(), StoreThrottled(), StoreUnavailable()])

@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from tapedeck_protocol.events import EngineCapacity
 from tapedeck_protocol.words import (
+    ContinuedSequence,
     Count,
     EncodableText,
     EngineMessage,
@@ -110,7 +111,7 @@ class OpenSessionAnswer(EngineMessage):
     engine: Annotated[ShortText, Field(description="Name of the engine")]
     now: Annotated[Milliseconds, Field(description="Tapedeck's clock, in ms")]
     seq_seen: Annotated[
-        Sequence, Field(description="A connector that lost its counter continues above this sequence number")
+        ContinuedSequence, Field(description="A connector that lost its counter continues above this sequence number")
     ]
     alive_every: Annotated[Count, Field(description="Interval of `engine.alive`, in seconds")]
     dead_after: Annotated[Count, Field(description="Seconds without `engine.alive` after which the engine is lost")]

@@ -10,6 +10,7 @@ PROTOCOL: Final = 2
 """The version of the protocol."""
 
 _MAX_SEQ: Final = (1 << 53) - 1
+_MAX_CONTINUED_SEQ: Final = _MAX_SEQ - (1 << 40)
 _MAX_TIME: Final = (1 << 48) - 1
 _MAX_COUNT: Final = (1 << 53) - 1
 
@@ -77,6 +78,9 @@ Milliseconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME)]
 """A time in milliseconds since the epoch, before the year 2249."""
 
 Sequence = Annotated[int, Field(strict=True, ge=0, le=_MAX_SEQ)]
+ContinuedSequence = Annotated[int, Field(strict=True, ge=0, le=_MAX_CONTINUED_SEQ)]
+"""A number above which an engine continues: 2^40 valid ones are left (C-284)."""
+
 Version = Annotated[int, Field(strict=True, ge=1, le=_MAX_SEQ)]
 Flag = Annotated[bool, Field(strict=True)]
 CommandId = Annotated[EncodableText, Field(min_length=1, max_length=128)]

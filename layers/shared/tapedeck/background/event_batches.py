@@ -5,11 +5,18 @@ An event that cannot be read, applied or stored affects no other event of its ba
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from tapedeck.background.event_reports import ParsedEvent, UnreadableEvent, read_report
-from tapedeck.domain.engine import EngineHealth, MediaEngine, SessionState
+from tapedeck.domain.engine import (
+    SEQUENCE_RESERVE,
+    EngineHealth,
+    KnownSession,
+    MediaEngine,
+    SessionState,
+    max_event_sequence,
+)
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreFailure
@@ -57,12 +64,16 @@ class EventTaker(Protocol):
 class SessionTracker(Protocol):
     """Knows the session of each engine; raises StoreBusy or StoreUnavailable."""
 
-    def find_state(self, engine: str, boot: str) -> SessionState:
+    def find_session(self, engine: str, boot: str) -> KnownSession:
         """Return what is known about a session of an engine."""
         ...
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
         """Note that an engine is alive; return whether its session is superseded."""
+        ...
+
+    def note_seq(self, engine: str, boot: str, seq: int) -> None:
+        """Note a sequence number of the current session that is far above the known one."""
         ...
 
 
@@ -122,8 +133,9 @@ class EventBatches:
         """
         received, deadline = self._clock(), self._monotonic_clock() + MAX_BATCH_MS
         self._observe_clock(engine.name, batch, received)
-        state = self._sessions.find_state(engine.name, batch.boot)
-        is_superseded, needs_resync = state is SessionState.SUPERSEDED, state is SessionState.UNOPENED
+        session = self._sessions.find_session(engine.name, batch.boot)
+        is_superseded = session.state is SessionState.SUPERSEDED
+        needs_resync = session.state is SessionState.UNOPENED
         results: list[dict[str, Any]] = []
         for raw in batch.events:
             fields = raw if isinstance(raw, Mapping) else {}
@@ -133,7 +145,10 @@ class EventBatches:
                 parsed = read_report(raw)
                 if is_superseded:
                     result = EventResult(EventOutcome.REFUSED, EventRefusal.SUPERSEDED, reason="newer session")
+                elif parsed.seq > max_event_sequence(session.seq):
+                    result = EventResult(EventOutcome.REFUSED, EventRefusal.UNREADABLE, "seq", reason="seq too high")
                 elif self._monotonic_clock() < deadline:
+                    session = self._note_seq(engine.name, batch.boot, session, parsed.seq)
                     result = self._apply(engine, parsed, batch, received)
                 else:
                     result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason="no time left")
@@ -163,6 +178,13 @@ class EventBatches:
         at = min(received, parsed.at + received - batch.sent_at)
         event = EngineEvent(parsed.id, parsed.account, engine.name, parsed.seq, at, parsed.version)
         return self._engine_events.take(event, parsed.report)
+
+    def _note_seq(self, engine: str, boot: str, session: KnownSession, seq: int) -> KnownSession:
+        """Store a number beyond the reserve of a new session, so that this one continues above it (C-201)."""
+        if session.state is not SessionState.CURRENT or seq <= session.seq + SEQUENCE_RESERVE:
+            return session
+        self._sessions.note_seq(engine, boot, seq)
+        return replace(session, seq=seq)
 
     def _note_alive(self, engine: str, boot: str, seq: int, alive: EngineAlive) -> EventResult:
         if self._sessions.note_alive(engine, boot, seq, read_health(alive)):

@@ -68,11 +68,11 @@ class EnginePresence:
 
     `boot` is the id of its current session, 32 hex digits. `seen_at` is when it last opened a session or reported
     `engine.alive`. `synced_boot` is the boot whose complete list of live resources was received at `synced_at`; empty
-    if none was. `seq` is the highest sequence number of an `engine.alive` (see `domain.engine_event.EngineEvent`).
-    `gone_boot` is the boot after whose loss everything that the engine had was ended; empty if none was.
-    `opened_at` is when the current session was opened first. `previous_seen_at` is when the session before it was last
-    seen; 0 if this is the first one. `deleted_at` is when the engine was deleted although something of it was live; 0
-    if it was not. Such an engine may never have opened a session: then `boot` is empty.
+    if none was. `seq` is the highest sequence number of an `engine.alive`, or of an event that is far above it (see
+    `domain.engine_event.EngineEvent`). `gone_boot` is the boot after whose loss everything that the engine had was
+    ended; empty if none was. `opened_at` is when the current session was opened first. `previous_seen_at` is when the
+    session before it was last seen; 0 if this is the first one. `deleted_at` is when the engine was deleted although
+    something of it was live; 0 if it was not. Such an engine may never have opened a session: then `boot` is empty.
     """
 
     engine: str
@@ -125,6 +125,14 @@ class SessionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSession:
+    """What is known about a session: its state, and the highest known sequence number of its engine."""
+
+    state: SessionState
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineHealth:
     """What an engine reports about itself with `engine.alive`; `max_calls` is None if no limit is known."""
 
@@ -136,8 +144,18 @@ class EngineHealth:
 SEQUENCE_RESERVE: Final = 1_000_000
 """How far a new session raises the engine's sequence number (C-201).
 
-Presence knows the number of the last `engine.alive` only; events since then have higher ones.
+Presence knows the number of the last `engine.alive` only; events since then have higher ones. The number of an event
+that is higher by more than this is stored as well.
 """
+
+MAX_SEQUENCE: Final = (1 << 53) - 1
+"""The highest number that a message of the engine protocol can have (C-180)."""
+
+MAX_FREE_SEQUENCE: Final = (1 << 52) - 1
+"""The highest sequence number that an event may have without a higher known one of its engine (C-284)."""
+
+MAX_CONTINUED_SEQUENCE: Final = MAX_SEQUENCE - (1 << 40)
+"""The highest number above which a session lets its engine continue (C-284)."""
 
 ALIVE_EVERY_SECONDS: Final = 15
 """Interval at which an engine reports `engine.alive`."""
@@ -147,3 +165,12 @@ DEAD_AFTER_SECONDS: Final = 45
 
 RENEWED_WITHIN_SECONDS: Final = 3_600
 """Every engine opens its session again within this time, because its credentials end (C-202)."""
+
+
+def max_event_sequence(known: int) -> int:
+    """Return the highest sequence number that an event may have, if `known` is the highest known one of its engine.
+
+    Above `MAX_FREE_SEQUENCE` numbers rise in small steps only, so that no event uses up all that are left (C-284). A
+    step covers the reserve of a session and the events that follow.
+    """
+    return min(max(MAX_FREE_SEQUENCE, known + 2 * SEQUENCE_RESERVE), MAX_SEQUENCE)

@@ -12,10 +12,12 @@ from typing import Final
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.engine import (
+    MAX_CONTINUED_SEQUENCE,
     SEQUENCE_RESERVE,
     EngineCapabilities,
     EngineHealth,
     EnginePresence,
+    KnownSession,
     MediaEngine,
     SessionState,
 )
@@ -152,12 +154,18 @@ class EngineSessions:
         found = self._presences.note_alive(presence)
         return found is not None and boot < found.boot
 
-    def find_state(self, engine: str, boot: str) -> SessionState:
+    def note_seq(self, engine: str, boot: str, seq: int) -> None:
+        """Note a sequence number of the current session that is far above the known one: 1 write."""
+        self._presences.raise_seq(engine, boot, seq)
+
+    def find_session(self, engine: str, boot: str) -> KnownSession:
         """Return what is known about a session of an engine: 1 read."""
         found = self._presences.get_presence(engine)
-        if found is None or boot > found.boot:
-            return SessionState.UNOPENED
-        return SessionState.CURRENT if boot == found.boot else SessionState.SUPERSEDED
+        if found is None:
+            return KnownSession(SessionState.UNOPENED)
+        if boot > found.boot:
+            return KnownSession(SessionState.UNOPENED, found.seq)
+        return KnownSession(SessionState.CURRENT if boot == found.boot else SessionState.SUPERSEDED, found.seq)
 
     def end_lost(self, presence: EnginePresence) -> Counter[str]:
         """End everything that a lost or deleted engine had, at the time at which it was last seen.
@@ -196,7 +204,8 @@ class EngineSessions:
             )
             if presence is not None:
                 is_new = replaced_boot != opening.boot
-                return presence, presence.seq if is_new else presence.seq + SEQUENCE_RESERVE
+                seq_seen = presence.seq if is_new else presence.seq + SEQUENCE_RESERVE
+                return presence, min(seq_seen, MAX_CONTINUED_SEQUENCE)
         raise StoreBusy
 
     def _find_live(self, presence: EnginePresence, is_over: Callable[[LiveKind], bool]) -> list[tuple[str, LiveKind]]:

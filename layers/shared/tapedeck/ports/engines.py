@@ -107,9 +107,13 @@ class PresenceStore(Protocol):
     def note_alive(self, presence: EnginePresence) -> EnginePresence | None:
         """Store `seen_at`, `seq`, `max_calls`, `live_calls` and `is_draining` of the current session.
 
-        Returns the stored presence: that of another session if `presence.boot` is not the current one, which changes
-        nothing; None if the engine never opened a session.
+        A `seq` that is lower than the stored one is not stored. Returns the stored presence: that of another session
+        if `presence.boot` is not the current one, which changes nothing; None if the engine never opened a session.
         """
+        ...
+
+    def raise_seq(self, engine: str, boot: str, seq: int) -> None:
+        """Store `seq` if it is higher than the stored one and this is the current session. Idempotent."""
         ...
 
     def set_synced(self, engine: str, boot: str, now: int) -> bool:

@@ -97,18 +97,28 @@ class PresenceTable(ConditionalTable):
         return _presence_from(item)
 
     def note_alive(self, presence: EnginePresence) -> EnginePresence | None:
-        """1 request."""
+        """1 request; 1 more if a higher sequence number is stored."""
+        is_current, is_higher = Attr("boot").eq(presence.boot), _is_seq_below(presence.seq)
+        found = self._note_alive(presence, {"seq": presence.seq}, is_current & is_higher)
+        if found is None or found.boot != presence.boot or found.seq <= presence.seq:
+            return found
+        return self._note_alive(presence, {}, is_current)
+
+    def _note_alive(self, presence: EnginePresence, assign: Item, when: Condition) -> EnginePresence | None:
         values = {
             "seen": presence.seen_at,
-            "seq": presence.seq,
             "max_calls": presence.max_calls,
             "live_calls": presence.live_calls or None,
             "draining": presence.is_draining or None,
         }
-        assign = {name: value for name, value in values.items() if value is not None}
+        assign = {**assign, **{name: value for name, value in values.items() if value is not None}}
         removed = [name for name in values if name not in assign]
-        write = update(presence_key(presence.engine), assign, remove=removed, when=Attr("boot").eq(presence.boot))
+        write = update(presence_key(presence.engine), assign, remove=removed, when=when)
         return _presence_or_none(self._update_or_find(write))
+
+    def raise_seq(self, engine: str, boot: str, seq: int) -> None:
+        """1 request."""
+        self._try(update(presence_key(engine), {"seq": seq}, when=Attr("boot").eq(boot) & _is_seq_below(seq)))
 
     def set_synced(self, engine: str, boot: str, now: int) -> bool:
         """1 request."""
@@ -234,6 +244,11 @@ REMOVED_FOR_SECONDS: Final = 90
 def presence_key(engine: str) -> Key:
     """Build the key of an engine's presence; all presences share a partition, which no account has."""
     return {"PK": _PARTITION, "SK": engine}
+
+
+def _is_seq_below(seq: int) -> Condition:
+    """Whether no sequence number above this one is stored."""
+    return Attr("seq").not_exists() | Attr("seq").lte(seq)
 
 
 def _encode_capabilities(capabilities: EngineCapabilities) -> Item:
