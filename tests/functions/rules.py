@@ -458,17 +458,18 @@ class UpdateRules(_Rules):
                 answer = client.post(*path, form={"Status": status})
                 assert_refused(client, answer, "not found", uri=client.path(*path))
 
+    @pytest.mark.parametrize("end", ["stopped", "deleted"])
     @pytest.mark.parametrize(("losses", "found"), [(1, True), (2, True), (3, False)])
     def test_retries_a_current_recording_that_stopped(
-        self, make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire, losses: int, *, found: bool
+        self, make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire, end: str, losses: int, *, found: bool
     ) -> None:
-        """If the current recording stops before the update, the next one is looked up, at most three times in all."""
+        """If the current recording ends before the update, the next one is looked up, at most three times in all."""
         client, parent = make_twilio(), self.parent(stage)
         recordings = [stage.recording(parent)]
 
         def race(when: str, request: WireRequest) -> None:
             if when == "answered" and request.operation == "Query" and len(recordings) <= losses:
-                stage.bring(recordings[-1], "stopped")
+                stage.bring(recordings[-1], end)
                 recordings.append(stage.recording(parent, id=new_id(stage.clock())))
 
         stage.clock.step(1)

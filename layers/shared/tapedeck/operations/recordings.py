@@ -183,8 +183,8 @@ class Recordings:
             current = self.current(parent)
             try:
                 return self._move(parent, current.id, target, pause_behavior, write_id, only_active=True)
-            except NotEligibleForRecording:
-                continue  # stopped meanwhile
+            except (NotEligibleForRecording, NotFound):
+                continue  # stopped or deleted meanwhile
         raise NoActiveRecording
 
     def current(self, parent: Parent) -> Recording:
