@@ -119,6 +119,19 @@ def test_presigned_upload(store: Bucket, key: str) -> None:
     assert store.stat(key) == StoredObject(10, etag(b"0123456789"), digest)
 
 
+def test_a_cleared_object_refuses_its_upload(store: Bucket, key: str) -> None:
+    """A cleared object is empty, its upload cannot be repeated, and an upload that never took place cannot begin."""
+    digest = sha256(b"0123456789").hexdigest()
+    link = store.presign_upload(key, 10, digest, 900)
+    never_used = store.presign_upload(f"{key}.other", 10, digest, 900)
+    assert upload(link, b"0123456789") == 200
+    for each in (key, f"{key}.other", key):
+        store.clear(each)
+    assert [upload(each, b"0123456789") for each in (link, never_used)] == [412, 412]
+    for each in (key, f"{key}.other"):
+        assert store.stat(each) == StoredObject(0, etag(b""), None)
+
+
 def test_link_is_signed_for_its_region(monkeypatch: pytest.MonkeyPatch, aws: None) -> None:
     """A link uses Signature Version 4 with the region in its scope, and the regional host."""
     del aws  # the emulator must be running
@@ -164,6 +177,7 @@ def test_errors_are_not_missing_objects(
         lambda: store.fetch(key, target),
         lambda: store.write(key, source),
         lambda: store.delete([key]),
+        lambda: store.clear(key),
     ):
         with pytest.raises(error):
             operation()

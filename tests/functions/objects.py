@@ -52,10 +52,12 @@ class Objects:
             collection.clear()
 
     def names(self, recording: Recording) -> set[str]:
-        """Return the names of a recording's objects, such as `original.wav`."""
-        prefix = f"{recording.parent.account}/{recording.id}/"
-        listed = self._direct_client.list_objects_v2(Bucket=self.name, Prefix=prefix)
-        return {each["Key"].removeprefix(prefix) for each in listed.get("Contents", ())}
+        """Return the names of a recording's objects that have content, such as `original.wav`."""
+        return {name for name, size in self._sizes(recording).items() if size > 0}
+
+    def empty_names(self, recording: Recording) -> set[str]:
+        """Return the names of a recording's empty objects."""
+        return {name for name, size in self._sizes(recording).items() if size == 0}
 
     def put(self, recording: Recording, name: str, content: bytes) -> None:
         """Store an object of a recording, without the functions' client."""
@@ -77,6 +79,11 @@ class Objects:
         """Delete objects of a recording, as a lifecycle rule may."""
         for name in names:
             self._direct_client.delete_object(Bucket=self.name, Key=f"{recording.parent.account}/{recording.id}/{name}")
+
+    def _sizes(self, recording: Recording) -> dict[str, int]:
+        prefix = f"{recording.parent.account}/{recording.id}/"
+        listed = self._direct_client.list_objects_v2(Bucket=self.name, Prefix=prefix)
+        return {each["Key"].removeprefix(prefix): each["Size"] for each in listed.get("Contents", ())}
 
     def _before(self, model: Any, **_: Any) -> tuple[_Status, dict[str, Any]] | None:
         self.requests.append(model.name)

@@ -700,7 +700,10 @@ class DeleteRules(ABC):
     def test_deletes_media_before_the_row(
         self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire
     ) -> None:
-        """Media are deleted before the row is written, and once more afterwards for renditions made in between."""
+        """Media are deleted before the row is written, and once more afterwards for renditions made in between.
+
+        Within a day of its end an empty object takes the place of the capture, so that no upload can store it (C-274).
+        """
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         order: list[str] = []
@@ -712,7 +715,19 @@ class DeleteRules(ABC):
         objects.watchers.append(order.append)
         with wire.watched_by(note):
             assert client.delete(*self.path(client, parent, recording)).status == 204
-        assert order == [*self.reads, "DeleteObjects", "TransactWriteItems", "DeleteObjects"]
+        assert order == [*self.reads, "PutObject", "DeleteObjects", "TransactWriteItems", "DeleteObjects"]
+
+    def test_deletes_the_empty_capture_of_an_old_recording(
+        self, client: FunctionClient, stage: Stage, objects: Objects
+    ) -> None:
+        """A day after the end no upload can be running: the deletion leaves no object, not even an empty one."""
+        parent = self.parent(stage)
+        for seconds, empty in ((86_399, {"capture.wav"}), (86_400, set())):
+            recording = self.finished(stage, objects, parent)
+            objects.put(recording, "capture.wav", b"audio")
+            stage.clock.step(seconds)
+            assert client.delete(*self.path(client, parent, recording)).status == 204
+            assert (objects.names(recording), objects.empty_names(recording)) == (set(), empty)
 
     def test_deletes_renditions_stored_meanwhile(
         self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire

@@ -191,7 +191,7 @@ def test_stores_media_before_the_status(media: Media, make: Make, objects: Objec
         media.complete(recording.parent, recording.id)
     all_three = {"capture.wav", "original.wav", "original.mp3"}
     read, written = ("GetItem", {"capture.wav"}), ("UpdateItem", all_three)
-    assert order == [read, "GetObject", "PutObject", "PutObject", written, "DeleteObjects"]
+    assert order == [read, "GetObject", "PutObject", "PutObject", written, "PutObject"]
 
 
 GARBAGE = {

@@ -13,8 +13,10 @@ import requests
 
 from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.engine import MediaEngine
-from tapedeck.domain.recording import Parent, Recording
+from tapedeck.domain.errors import NotFound
+from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.http.endpoint import ApiServices
+from tapedeck.operations.media import Media
 from tapedeck.operations.uploads import UploadRefused, Uploads, UploadTicket
 from tests.client import make_event
 from tests.functions.background_world import World
@@ -27,6 +29,7 @@ CONTENT = sound(2)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 ENGINE = MediaEngine("ast1")
 DAY = 86_400
+End = Callable[[Media, Recording], None]
 
 
 @pytest.fixture
@@ -89,6 +92,71 @@ def test_a_capture_cannot_be_overwritten(
     assert objects.get(recording, "capture.wav") == CONTENT
     noted = service.media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
     assert (noted.capture_size, noted.capture_sha256) == (len(CONTENT), DIGEST)
+
+
+def finish_by_conversion(media: Media, recording: Recording) -> None:
+    """Complete the recording, twice."""
+    media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
+    for _ in range(2):
+        media.complete(recording.parent, recording.id)
+
+
+def finish_by_report(media: Media, recording: Recording) -> None:
+    """Report that there is no audio."""
+    media.finish_without_media(recording.parent, recording.id, 16101)
+
+
+def delete_completed(media: Media, recording: Recording) -> None:
+    """Complete and delete the recording."""
+    finish_by_conversion(media, recording)
+    media.delete(recording.parent, recording.id)
+
+
+def delete_given_up(media: Media, recording: Recording) -> None:
+    """Give the recording up and delete it."""
+    media.give_up(recording.parent, recording.id)
+    media.delete(recording.parent, recording.id)
+
+
+def report_deleted(media: Media, recording: Recording) -> None:
+    """Report the capture of a recording that has been deleted."""
+    delete_given_up(media, recording)
+    with pytest.raises(NotFound):
+        media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
+
+
+def delete_during_the_conversion(media: Media, recording: Recording) -> None:
+    """Complete a recording that is deleted meanwhile."""
+    found = media.note_capture(recording.parent, recording.id, len(CONTENT), DIGEST)
+    delete_given_up(media, recording)
+    with pytest.raises(NotFound):
+        media._finish(replace(found, status=RecordingStatus.COMPLETED, duration=2), by_engine=True)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        finish_by_conversion, finish_by_report, delete_completed, delete_given_up, report_deleted,
+        delete_during_the_conversion,
+    ],
+    ids=lambda end: end.__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("is_late", [False, True])
+def test_no_upload_follows_the_end_of_a_recording(
+    uploads: Uploads, stage: Stage, objects: Objects, service: ApiServices, end: End, *, is_late: bool
+) -> None:
+    """A URL that is still valid stores nothing once a recording has its audio, is absent for good, or is deleted."""
+    recording = make(stage, engine="ast1")
+    if is_late:  # ten days after the recording was given up
+        service.media.give_up(recording.parent, recording.id)
+        stage.clock.step(10 * DAY)
+    ticket = open_(uploads, recording)
+    assert put(ticket, CONTENT) == 200
+    end(service.media, recording)
+    renditions = objects.names(recording)
+    assert put(ticket, CONTENT) == 412
+    assert (objects.names(recording), objects.empty_names(recording)) == (renditions, {"capture.wav"})
+    assert renditions == ({"original.wav", "original.mp3"} if end is finish_by_conversion else set())
 
 
 def test_the_parents_engine_counts_until_the_start_is_confirmed(uploads: Uploads, stage: Stage) -> None:

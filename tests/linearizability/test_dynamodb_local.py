@@ -125,6 +125,9 @@ class StubObjects:
     def delete(self, keys: Sequence[str]) -> None:
         """Do nothing."""
 
+    def clear(self, key: str) -> None:
+        """Do nothing."""
+
     def presign(self, key: str, content_type: str) -> str:
         """Return a placeholder URL."""
         return f"{key} {content_type}"

@@ -53,6 +53,10 @@ class MemoryObjects:
         for key in keys:
             self.content.pop(key, None)
 
+    def clear(self, key: str) -> None:
+        """Store an empty object."""
+        self.content[key] = b""
+
     def presign(self, key: str, content_type: str) -> str:
         """Return a placeholder URL."""
         return f"https://media.example/{key}?{content_type}"

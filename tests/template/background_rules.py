@@ -153,6 +153,20 @@ def failed_batches_expire(stack: Stack) -> Iterator[str]:
         yield f"failed batches expire after {days} days"
 
 
+def empty_objects_expire(stack: Stack) -> Iterator[str]:
+    """Objects that stand in place of captures expire after exactly one day, and nothing with content does so early."""
+    rules = stack.properties("MediaBucket").get("LifecycleConfiguration", {}).get("Rules", [])
+    expiry = {
+        rule["Id"]: (rule["Status"], rule["ExpirationInDays"], rule.get("ObjectSizeLessThan"))
+        for rule in rules
+        if "ExpirationInDays" in rule
+    }
+    if expiry.pop("empty", None) != ("Enabled", 1, "1"):
+        yield "empty objects of the media bucket do not expire after a day"
+    if any(size is not None for _, _, size in expiry.values()):
+        yield f"another rule selects objects by their size: {expiry}"
+
+
 def stream_filter_selects_resources(stack: Stack) -> Iterator[str]:
     """The stream filter passes calls, conferences, participants and recordings, but no other items."""
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
@@ -318,6 +332,7 @@ RULES: Final[tuple[Rule, ...]] = (
     readers_report_batch_failures,
     stream_failures_are_bounded,
     failed_batches_expire,
+    empty_objects_expire,
     stream_filter_selects_resources,
     schedule_invokes_the_reconciler,
     environments_match_roles,

@@ -171,6 +171,14 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         ),
     ),
     (
+        rules.empty_objects_expire, "no expiry",
+        lambda stack: stack.properties("MediaBucket").pop("LifecycleConfiguration"),
+    ),
+    (
+        rules.empty_objects_expire, "expiry of everything after a day",
+        lambda stack: stack.properties("MediaBucket")["LifecycleConfiguration"]["Rules"][1].pop("ObjectSizeLessThan"),
+    ),
+    (
         rules.stream_filter_selects_resources, "participants are missing",
         lambda stack: _filter(stack, "CALL", "CONF", {"prefix": "REC#"}),
     ),

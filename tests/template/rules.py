@@ -297,14 +297,15 @@ def buckets_are_protected(stack: Stack) -> Iterator[str]:
 
 
 def encoder_layer_is_where_used(stack: Stack) -> Iterator[str]:
-    """Exactly the functions that may write media have the encoder layer; a presigned upload is written by others."""
+    """Exactly the functions that may write audio, not only captures, have the encoder layer."""
     layers = {name for name in stack.of_type("Lambda::LayerVersion") if name.startswith("EncoderLayer")}
     for function, properties in stack.functions.items():
         has_layer = any(mentions(properties.get("Layers", []), layer) for layer in layers)
         puts = any(
-            "s3:PutObject" in listed(statement["Action"]) and mentions(statement["Resource"], "MediaBucket")
+            "s3:PutObject" in listed(statement["Action"])
+            and mentions(statement["Resource"], "MediaBucket")
+            and not target(statement["Resource"]).endswith("/capture.wav")
             for statement in stack.statements(function)
-            if "Condition" not in statement
         )
         if has_layer != puts:
             yield f"{function} {'has' if has_layer else 'lacks'} the encoder layer"

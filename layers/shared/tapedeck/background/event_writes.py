@@ -300,7 +300,7 @@ class EventWriter:
                     evidence = getattr(report, "evidence", None)
                     self._media.finish_without_media(parent, recording.id, error, by_engine=began, evidence=evidence)
                 case _:
-                    self._media.purge_late_media(recording)
+                    self._media.delete_audio(recording)
         except (NotFound, NotEligibleForRecording) as changed:
             raise EventConflict from changed
 

@@ -2,7 +2,8 @@
 
 The objects of a recording have a fixed set of names, so that a deletion needs no listing. The media engine uploads its
 capture as `capture.wav`, which clients cannot fetch. Its conversion makes `original.wav` and `original.mp3`, then
-writes `completed`, then deletes the capture. Mono renditions of a dual-channel recording are made at the first request.
+writes `completed`, then replaces the capture by an empty object: as long as there is an object, the presigned URL of
+the upload cannot store the capture again. Mono renditions of a dual-channel recording are made at the first request.
 """
 
 import tempfile
@@ -116,7 +117,7 @@ class Media:
         if found is None:
             deleted = self._store.find_recording(parent.account, recording, deleted=True)
             if deleted is not None and deleted.parent == parent:
-                self.purge_late_media(deleted)
+                self.delete_audio(deleted)
             raise NotFound
         now = self._clock() // 1000
         if found.captured_at is None and found.accepts_audio(now, self._late_audio_days):
@@ -152,8 +153,8 @@ class Media:
     def complete(self, parent: Parent, recording: str) -> Recording:
         """Finish a stopped recording whose capture is stored: `completed`, or `absent` if too short or silent.
 
-        A recording that was given up becomes `completed` as well (C-210). Idempotent: several may run at once. Deletes
-        the capture at the end, and leftover media of a recording that is absent for good.
+        A recording that was given up becomes `completed` as well (C-210). Idempotent: several may run at once. Clears
+        the capture at the end, and deletes leftover media of a recording that is absent for good.
 
         Raises:
             NotFound: no such recording.
@@ -174,7 +175,7 @@ class Media:
             found = self._recordings.get(parent, recording)
             if found.status is not RecordingStatus.COMPLETED:
                 raise
-            return found  # another conversion has finished it and deleted the capture
+            return found  # another conversion has finished it and cleared the capture
         if found.is_given_up and finished.status is RecordingStatus.ABSENT:
             return self._reject_late_capture(found)
         return self._finish(finished, by_engine=True)
@@ -208,7 +209,7 @@ class Media:
     ) -> Recording:
         """Finish a stopped recording without media: mark it `absent` with a vendor's error code. Idempotent.
 
-        Deletes the capture, if there is one.
+        Deletes its audio, if there is any.
 
         Args:
             parent: the recorded call or conference.
@@ -226,9 +227,11 @@ class Media:
         finished = self._finish(absent, by_engine=by_engine, evidence=found.later_evidence(evidence))
         return self._reject_late_capture(finished, evidence) if finished.is_given_up else finished
 
-    def purge_late_media(self, recording: Recording) -> None:
-        """Delete media that arrived after the recording was deleted."""
-        self._objects.delete(_all_keys(recording))
+    def delete_audio(self, of: Recording, *, may_be_uploaded: bool = True) -> None:
+        """Delete all audio of a recording. While its capture may be uploaded, an empty object prevents it (C-274)."""
+        if may_be_uploaded:
+            self._objects.clear(capture_key(of))
+        self._objects.delete(_renditions(of) if may_be_uploaded else [*_renditions(of), capture_key(of)])
 
     def delete(self, parent: Parent, recording: str) -> None:
         """Delete a finished recording: first its media, then its row; metadata are kept for 40 days.
@@ -325,7 +328,7 @@ class Media:
         found = self._store_end(finished, by_engine=by_engine, evidence=evidence)
         if found is None:
             # The recording was deleted while its media were made: no object may remain.
-            self._objects.delete(_all_keys(finished))
+            self.delete_audio(finished)
             raise NotFound
         self._delete_leftovers(found)
         if found.status is not finished.status:
@@ -342,18 +345,20 @@ class Media:
         return rejected
 
     def _delete_leftovers(self, finished: Recording) -> None:
-        """Delete the objects that a finished recording must not have any more."""
+        """Delete the audio that a finished recording must not have any more."""
         if finished.status is RecordingStatus.COMPLETED and finished.captured_at is not None:
-            self._objects.delete([capture_key(finished)])
+            self._objects.clear(capture_key(finished))
         elif finished.status is RecordingStatus.ABSENT and not finished.is_given_up:
-            self._objects.delete(_all_keys(finished))
+            self.delete_audio(finished)
 
     def _delete(self, found: Recording) -> None:
         if found.status not in FINISHED:
             raise NotFinished
         now = self._clock()
         write_id, seconds = new_id(now), now // 1000
-        self._objects.delete(_all_keys(found))
+        # Its upload was opened before it was completed, or may still be opened if its audio did not arrive in time.
+        is_recent = found.status is RecordingStatus.ABSENT or seconds < found.updated + _DAY
+        self.delete_audio(found, may_be_uploaded=is_recent)
         try:
             self._store.delete_recording(found, seconds, seconds + MEDIA_RETENTION_DAYS * _DAY, write_id)
         except TransitionRejected as refused:
@@ -361,7 +366,7 @@ class Media:
         # Delete again: a concurrent `_mix` may have stored its rendition after the first deletion.
         # A failure is harmless: `_mix` also deletes its rendition if the recording is gone.
         with suppress(StoreFailure):
-            self._objects.delete(_all_keys(found))
+            self._objects.delete(_renditions(found))
 
     def _mix(self, found: Recording, key: str, suffix: str) -> StoredObject | None:
         """Make and store the mono rendition of a dual-channel recording; None if its audio is gone."""
@@ -391,6 +396,5 @@ def _absent(found: Recording, error: int) -> Recording:
     return replace(found, status=RecordingStatus.ABSENT, duration=0, error=error)
 
 
-def _all_keys(of: Recording) -> list[str]:
-    renditions = [object_key(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]
-    return [*renditions, capture_key(of)]
+def _renditions(of: Recording) -> list[str]:
+    return [object_key(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]

@@ -50,6 +50,10 @@ class MediaStore(Protocol):
         """Delete these objects; missing ones are ignored."""
         ...
 
+    def clear(self, key: str) -> None:
+        """Replace an object, which may be missing, by an empty one, so that no presigned upload can store it again."""
+        ...
+
     def presign(self, key: str, content_type: str) -> str:
         """Return a URL that serves the object publicly for one minute, with this content type."""
         ...
