@@ -22,6 +22,11 @@ def now_of(standin: StandIn) -> int:
     return round(datetime.fromisoformat(ControlClient(standin).post("/clock").body["now"]).timestamp() * 1000)
 
 
+NO_NAME = "a lower-case letter, then up to 31 lower-case letters, digits or hyphens"
+NO_ACCOUNTS = "must be a list of 1 to 100 account sids, or * for all accounts"
+UNKNOWN = TWILIO.format_sid(ResourceType.ACCOUNT, "0" * 32)
+
+
 class EngineClient:
     """A connector in the hands of a test: it drains a queue with botocore and sends requests with a token."""
 
@@ -109,22 +114,26 @@ def test_engine_is_registered_once(standin: StandIn, api: HttpFunctionClient) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "field"),
+    ("content", "status", "field", "reason"),
     [
-        ({}, 400, "name"),
-        ({"name": "Ast1"}, 400, "name"),
-        ({"name": "a" * 33}, 400, "name"),
-        ({"name": "ast1", "accounts": "all"}, 400, "accounts"),
-        ({"name": "ast1", "accounts": ["AC1"]}, 400, "accounts"),
-        ({"name": "ast1", "accounts": []}, 400, "accounts"),
-        ({"name": "ast1", "accounts": [TWILIO.format_sid(ResourceType.ACCOUNT, "0" * 32)]}, 404, "account"),
-        ({"name": "ast1", "colour": "blue"}, 400, "colour"),
+        ({}, 400, "name", "Field required"),
+        ({"name": "Ast1"}, 400, "name", NO_NAME),
+        ({"name": "a" * 33}, 400, "name", NO_NAME),
+        ({"name": "ast1", "accounts": "all"}, 400, "accounts", NO_ACCOUNTS),
+        ({"name": "ast1", "accounts": []}, 400, "accounts", NO_ACCOUNTS),
+        ({"name": "ast1", "accounts": [UNKNOWN] * 101}, 400, "accounts", NO_ACCOUNTS),
+        ({"name": "ast1", "accounts": {UNKNOWN: 1}}, 400, "accounts", NO_ACCOUNTS),
+        ({"name": "ast1", "accounts": ["AC1"]}, 400, "accounts", "not the sid of an account in either format"),
+        ({"name": "ast1", "accounts": [UNKNOWN]}, 404, "accounts", f"the account {UNKNOWN} does not exist"),
+        ({"name": "ast1", "colour": "blue"}, 400, "colour", "Extra inputs are not permitted"),
     ],
 )
-def test_rejects_invalid_engines(standin: StandIn, content: dict[str, Any], status: int, field: str) -> None:
-    """An invalid name or account is refused, with the field."""
+def test_rejects_invalid_engines(
+    standin: StandIn, content: dict[str, Any], status: int, field: str, reason: str
+) -> None:
+    """An invalid name or account is refused, with the field of the request and the reason."""
     answer = ControlClient(standin).post("/engines", content)
-    assert (answer.status, answer.body["error"]["field"]) == (status, field)
+    assert (answer.status, answer.body) == (status, {"error": {"message": f"{field}: {reason}", "field": field}})
 
 
 def test_call_of_an_unknown_engine(control: ControlClient) -> None:

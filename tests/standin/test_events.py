@@ -106,6 +106,23 @@ def test_rejects_invalid_events(control: ControlClient, event: dict[str, Any], f
     assert answer.body["error"]["message"].startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({}, "type: Field required"),
+        ({"type": "call.ringing", "call": "CA1"}, "call: not the sid of a call in either format"),
+        (
+            {"type": "recording.absent", "recording": ZERO, "parent": {"type": "call", "id": "CA1"}, "reason": "lost"},
+            "parent: not the sid of a call in either format",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_a_sid(control: ControlClient, event: dict[str, Any], message: str) -> None:
+    """The reason is in the words of the control API, which accepts sids, not in those of the engine protocol."""
+    answer = control.post("/events", event)
+    assert (answer.status, answer.body["error"]["message"]) == (400, message)
+
+
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 10_000])
 def test_rejects_a_body_that_is_not_an_object(anonymous: ControlClient, body: bytes) -> None:
     """A body that is not a JSON object is 400."""

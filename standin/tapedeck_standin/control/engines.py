@@ -43,18 +43,20 @@ class EngineRoutes:
 
     def _create(self, request: ServerRequest, _param: str) -> Result:
         body = read_body(CreateEngineRequest, request)
-        for account in body.account_ids or ():
-            self._registry.account(account)
+        accounts = body.accounts_by_sid
+        for sid, account in (accounts or {}).items():
+            if not self._registry.account_data.exists(account):
+                raise ControlError(404, f"accounts: the account {sid} does not exist", "accounts")
         try:
-            made = self._engines.create(body.name, body.account_ids)
+            made = self._engines.create(body.name, frozenset(accounts.values()) if accounts is not None else None)
         except (EngineNameTaken, EngineHasLiveResources) as error:
             raise ControlError(
                 409, "an engine of this name exists, or something of it is still live", "name"
             ) from error
         except TooManyEngines as error:
             raise ControlError(409, "there are 100 engines already") from error
-        accounts = describe_accounts(made.engine.accounts)
-        return 201, {"name": made.engine.name, "accounts": accounts, "token": made.token}
+        described = describe_accounts(made.engine.accounts)
+        return 201, {"name": made.engine.name, "accounts": described, "token": made.token}
 
     def _list(self, _request: ServerRequest, _param: str) -> Result:
         return 200, {"engines": [self._describe(summary) for summary in self._engines.list()]}

@@ -76,7 +76,7 @@ class EventRoutes:
             # Functions ignore unknown fields of newer engines; in a manual event they are typing errors.
             EVENTS.validate_python(event, extra="forbid")
         except ValidationError as invalid:
-            raise _control_error_of(invalid) from invalid
+            raise _control_error_of(invalid, event) from invalid
         self._registry.account(event["account"])
         return 200, self._take(event)
 
@@ -94,9 +94,19 @@ def _id_of(kind: ResourceType, sid: object) -> object:
     return (parse_any_sid(kind, sid) if isinstance(sid, str) else None) or sid
 
 
-def _control_error_of(invalid: ValidationError) -> ControlError:
+def _control_error_of(invalid: ValidationError, event: Mapping[str, Any]) -> ControlError:
     """Map to status 400 for the first invalid field, or for `type` if the event's type is unknown."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     # The first element of `loc` is the event type, the second one the field.
     field = str(first["loc"][1]) if len(first["loc"]) > 1 else "type"
-    return ControlError(400, f"{field}: {first['msg']}", field)
+    reason = first["msg"]
+    if first["type"] == "union_tag_not_found":
+        reason = "Field required"
+    elif first["type"] == "string_pattern_mismatch" and (kind := _sid_kind(field, event)) is not None:
+        reason = f"not the sid of a {kind.name.lower()} in either format"
+    return ControlError(400, f"{field}: {reason}", field)
+
+
+def _sid_kind(field: str, event: Mapping[str, Any]) -> ResourceType | None:
+    """Return which sid a field of an event has; None if it has none."""
+    return _PARENTS[event["parent"]["type"]] if field == "parent" else _SID_FIELDS.get(field)

@@ -1,5 +1,6 @@
 """Request bodies of the control API: unknown fields are rejected, sids may have either dialect's format."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -10,7 +11,7 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.domain.account import MAX_FRIENDLY_NAME
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
-from tapedeck.domain.engine import is_engine_name
+from tapedeck.domain.engine import ALL_ACCOUNTS, is_engine_name
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
@@ -19,6 +20,9 @@ from tapedeck_standin.telephony.simulator import DEFAULT_FROM, DEFAULT_TO, Simul
 
 MAX_PARTICIPANTS: Final = 250
 MAX_FAULT_TIMES: Final = 1_000_000
+MAX_ACCOUNTS: Final = 100
+"""Accounts of an engine that works for some accounts only."""
+
 MAX_NAME_LENGTH: Final = 128
 """Characters of a conference's friendly name: Twilio's limit."""
 
@@ -45,6 +49,14 @@ def _is_engine(name: str) -> str:
     if not is_engine_name(name):
         raise PydanticCustomError("engine", "a lower-case letter, then up to 31 lower-case letters, digits or hyphens")
     return name
+
+
+def _are_accounts(accounts: object) -> object:
+    if accounts != ALL_ACCOUNTS and not (isinstance(accounts, list | tuple) and 1 <= len(accounts) <= MAX_ACCOUNTS):
+        raise PydanticCustomError(
+            "accounts", "must be a list of 1 to {limit} account sids, or * for all accounts", {"limit": MAX_ACCOUNTS}
+        )
+    return accounts
 
 
 def _normalize_url(url: str) -> str:
@@ -110,15 +122,18 @@ class CreateEngineRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, AfterValidator(_is_engine)]
-    accounts: Annotated[tuple[AccountSid, ...], Field(strict=False, min_length=1, max_length=100)] | Literal["*"] = "*"
+    accounts: Annotated[
+        Annotated[tuple[AccountSid, ...], Field(strict=False, min_length=1, max_length=MAX_ACCOUNTS)] | Literal["*"],
+        BeforeValidator(_are_accounts),
+    ] = "*"
 
     @property
-    def account_ids(self) -> frozenset[str] | None:
-        """The ids of the accounts; None for all."""
-        if self.accounts == "*":
+    def accounts_by_sid(self) -> Mapping[str, str] | None:
+        """The id of each account by the sid that names it; None for all accounts."""
+        if self.accounts == ALL_ACCOUNTS:
             return None
-        ids = (parse_any_sid(ResourceType.ACCOUNT, sid) for sid in self.accounts)
-        return frozenset(identifier for identifier in ids if identifier is not None)
+        found = ((sid, parse_any_sid(ResourceType.ACCOUNT, sid)) for sid in self.accounts)
+        return {sid: identifier for sid, identifier in found if identifier is not None}
 
 
 class CreateConferenceRequest(ControlRequest):
