@@ -18,18 +18,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
-from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin import cli
 from tapedeck_standin.aws import backend
 from tapedeck_standin.http import certificates
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
-from tests.functions.engines import open_registry, register_engine
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
+from tests.standin.receiver import receiving
 from tests.wire.validator import check_response
 
 SECONDS_TO_END = 120
@@ -169,41 +167,103 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.ci
-def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp_path: Path) -> None:  # noqa: ARG001
-    """With AWS_ENDPOINT_URL_DYNAMODB the items are in that database; Ctrl-C ends the command with 0."""
+@pytest.fixture
+def database(aws: None) -> Iterator[str]:
+    """Serve a DynamoDB of this process, without tables of other tests, over HTTP; yield its URL."""
+    from moto.dynamodb.models import dynamodb_backends
     from moto.server import ThreadedMotoServer
 
+    del aws  # the emulator must be running
+    (backends,) = dynamodb_backends.values()
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends["us-east-1"], "tables", {})
+        server.start()
+        try:
+            yield "http://{}:{}".format(*server.get_host_and_port())
+        finally:
+            server.stop()
+
+
+def client_of(running: Running, account: str) -> StandIn:
+    """Return what clients need of a stand-in with this account and the default token."""
+    port = int(running.ready["url"].rpartition(":")[2])
+    return StandIn(port, 0, Path(running.ready["ca_file"]), account, "00112233445566778899aabbccddeeff", [])
+
+
+@pytest.mark.ci
+def test_uses_an_external_database(database: str, start: Callable[..., Running], tmp_path: Path) -> None:
+    """With AWS_ENDPOINT_URL_DYNAMODB the items are in that database; Ctrl-C ends the command with 0."""
     from tapedeck.bootstrap import http as api_bootstrap
 
-    # A database that is kept knows the engine; without it, calls that other tests have left would prevent the start.
-    register_engine(current_environment(), "standin", STANDIN_ENGINE_TOKEN)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        database = "http://{}:{}".format(*server.get_host_and_port())
-        ca_file = tmp_path / "ca.pem"
-        sid = "AC" + new_id(0)
-        flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", "ca.pem", "--verbose")
-        running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
-        assert running.ready["ca_file"] == str(ca_file)
-        token = "00112233445566778899aabbccddeeff"
-        standin = StandIn(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], token, [])
-        call = ControlClient(standin).post("/calls").body["sid"]
-        # The stand-in's database is the emulated one of this process.
-        assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
-        api = HttpFunctionClient(TWILIO, sid[2:], token, standin=standin)
-        assert api.get("Calls", call["twilio"]).status == 200
-        code, errors = running.end(signal.SIGINT)
-        assert code == 0
-        lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
-        canonical = next(line for line in lines if line["message"] == "request")
-        logged = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
-        assert logged == ("get_call", "twilio", sid[2:], 200)
-        assert ca_file.is_file()
-    finally:
-        server.stop()
-        open_registry(current_environment()).delete_engine("standin")
+    ca_file = tmp_path / "ca.pem"
+    sid = "AC" + new_id(0)
+    flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", "ca.pem", "--verbose")
+    running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
+    assert running.ready["ca_file"] == str(ca_file)
+    standin = client_of(running, sid[2:])
+    call = ControlClient(standin).post("/calls").body["sid"]
+    # The stand-in's database is the emulated one of this process.
+    assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
+    api = HttpFunctionClient(TWILIO, sid[2:], standin.token, standin=standin)
+    assert api.get("Calls", call["twilio"]).status == 200
+    code, errors = running.end(signal.SIGINT)
+    assert code == 0
+    lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    canonical = next(line for line in lines if line["message"] == "request")
+    logged = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
+    assert logged == ("get_call", "twilio", sid[2:], 200)
+    assert ca_file.is_file()
+
+
+@pytest.mark.ci
+def test_starts_again_on_a_kept_database(database: str, start: Callable[..., Running]) -> None:
+    """A second run ends the live call of the first; its recording can be stopped, and is `absent` an hour later.
+
+    What the second run records completes. Callbacks of both recordings are delivered.
+    """
+    account = new_id(0)
+    flags = ("--port", "0", "--https-port", "0", "--account", "AC" + account)
+    with receiving() as receiver:
+
+        def run() -> tuple[Running, ControlClient, HttpFunctionClient]:
+            running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
+            standin = client_of(running, account)
+            return running, ControlClient(standin), HttpFunctionClient(TWILIO, account, standin.token, standin=standin)
+
+        def record(control: ControlClient, api: HttpFunctionClient, name: str) -> tuple[str, ...]:
+            call = control.post("/calls").body["sid"]["twilio"]
+            form = {
+                "RecordingStatusCallback": receiver.url(f"/{name}"),
+                "RecordingStatusCallbackEvent": "completed absent",
+            }
+            return "Calls", call, "Recordings", api.post("Calls", call, "Recordings", form=form).body["sid"]
+
+        running, control, api = run()
+        first = record(control, api, "first")
+        assert control.post("/wait-until-idle").status == 200
+        assert api.get(*first).body["status"] == "processing"
+        assert running.end(signal.SIGTERM)[0] == 0
+
+        running, control, api = run()
+        assert control.post("/wait-until-idle").status == 200
+        assert api.get(*first[:2]).body["status"] == "completed"
+        assert api.get(*first).body["status"] == "processing"
+        assert api.post(*first, form={"Status": "stopped"}).body["status"] == "stopped"
+        second = record(control, api, "second")
+        control.post("/clock", {"advance": 5})
+        assert api.post(*second, form={"Status": "stopped"}).body["status"] == "stopped"
+        control.post("/clock", {"advance": 5})
+        assert control.post("/wait-until-idle").status == 200
+        found = api.get(*second).body
+        assert (found["status"], int(found["duration"]) >= 5) == ("completed", True)
+        control.post("/clock", {"advance": 3_600})
+        assert control.post("/wait-until-idle").status == 200
+        found = api.get(*first).body
+        assert (found["status"], found["error_code"]) == ("absent", 16101)
+        delivered = [(each.url, each.fields["RecordingStatus"]) for each in receiver.wait_for(2)]
+        assert delivered == [(receiver.url("/second"), "completed"), (receiver.url("/first"), "absent")]
+        assert running.end(signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.ci

@@ -19,6 +19,7 @@ from tapedeck.bootstrap.environment import current_environment, installed, rebui
 from tapedeck.domain.account import MediaAccess
 from tapedeck_standin.aws.moto_lock import one_request_at_a_time
 from tapedeck_standin.aws.moto_patches import quick_moto
+from tapedeck_standin.aws.signing_key import create_signing_key
 from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChanges
 from tapedeck_standin.aws.template import Template
 
@@ -135,7 +136,7 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
     variables = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
-        key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
+        key = create_signing_key(make_full_client("kms"))
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(variables)
