@@ -32,6 +32,7 @@ from tests.functions.engine_admin import engine_operator  # noqa: F401 - a fixtu
 from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
+from tests.functions.reported_events import applied, ignored, parent, retried  # noqa: F401 - fixtures
 from tests.functions.stage import Clock, Shelf, Stage, Wire
 
 ON_DYNAMODB_LOCAL = re.compile(
