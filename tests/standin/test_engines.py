@@ -163,6 +163,23 @@ def test_commands_go_to_the_engine_of_the_call(
     assert engine.receive() == []
 
 
+@pytest.mark.parametrize("status", ["queued", "ringing", "in-progress"])
+def test_a_call_has_its_engine_in_every_status(
+    standin: StandIn, control: ControlClient, api: HttpFunctionClient, status: str
+) -> None:
+    """The command to end a call goes to its engine, whose report is taken, also if the call is queued."""
+    name = f"{status}-{api.dialect.name}"
+    engine = make_engine(standin, name)
+    call = control.post("/calls", {"engine": name, "status": status}).body["sid"][api.dialect.name]
+    assert api.post("Calls", call, form={"Status": "completed"}).body["status"] == "completed"
+    identifier = api.dialect.parse_sid(ResourceType.CALL, call)
+    assert [(each["type"], each["call"]) for each in engine.receive()] == [("call.hang_up", identifier)]
+    assert listed(standin, "standin")["commands_waiting"] == 0
+    own = control.post("/calls", {"status": status}).body["sid"][api.dialect.name]
+    ended = {"type": "call.ended", "account": api.account, "call": api.dialect.parse_sid(ResourceType.CALL, own)}
+    assert engine.report(**ended) == {"outcome": "refused", "code": "not_yours"}
+
+
 def test_engine_cannot_report_for_another_one(
     standin: StandIn, control: ControlClient, api: HttpFunctionClient
 ) -> None:

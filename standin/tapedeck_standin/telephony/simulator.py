@@ -118,8 +118,9 @@ class Telephony:
         if initial_status is CallStatus.QUEUED:
             # No engine reports a queued call.
             self._calls.register(
-                account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status, call=identifier
-            )
+                account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status, call=identifier,
+                engine=spec.engine,
+            )  # fmt: skip
         else:
             new = NewCall(spec.to, spec.from_, spec.direction)
             self._report(account, CallProgressReport(identifier, initial_status, new), spec.engine)

@@ -72,6 +72,7 @@ class Calls:
         status: CallStatus = CallStatus.IN_PROGRESS,
         call: str | None = None,
         parent: str | None = None,
+        engine: str | None = None,
     ) -> Call:
         """Store a call as if the media engine had started it now; a call that is already stored stays unchanged.
 
@@ -83,12 +84,14 @@ class Calls:
             status: queued, ringing or in-progress.
             call: the id that the media engine assigned; None for a new one.
             parent: the id of the parent call, if any.
+            engine: the name of the media engine that has it; None if none has.
         """
         now = self._clock()
         identifier = call or new_id(now)
         new_call = Call(
             account=account, id=identifier, status=status, updated=now // 1000, to=to, from_=from_,
             direction=direction, started=now // 1000 if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
+            engine=engine,
         )  # fmt: skip
         self._store.put_call(new_call)
         return new_call
