@@ -230,11 +230,22 @@ def test_upload_waits_until_the_stop_is_known(tapedeck: TapedeckDouble, engine: 
     assert len(tapedeck.files) == 1
 
 
+def stop_after_two_seconds(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+    """Record two seconds and stop; the media are due a second later."""
+    tapedeck.send(START_COMMAND)
+    run(engine)
+    tapedeck.now += 2000
+    tapedeck.send(STOP)
+    run(engine)
+
+
 @pytest.mark.parametrize(
     ("answers", "statuses"),
     [
-        ([(503, {"refused": "busy"}), (409, {"refused": "wrong_state"})], []),
+        ([(503, {"refused": "busy"}), (401, {"refused": "unauthorized"})], []),
+        ([(429, {"refused": "busy"}), (404, {"refused": "unknown"})], []),
         ([], [409, 500]),
+        ([], [403, 400]),
     ],
 )
 def test_upload_is_tried_again(
@@ -242,16 +253,29 @@ def test_upload_is_tried_again(
 ) -> None:
     """A failed upload is repeated after a second; the capture is completed once."""
     tapedeck.upload_answers, tapedeck.upload_statuses = answers, statuses
-    tapedeck.send(START_COMMAND)
-    run(engine)
-    tapedeck.now += 2000
-    tapedeck.send(STOP)
-    run(engine)
+    stop_after_two_seconds(tapedeck, engine)
     for is_done in (False, False, True):
         tapedeck.now += 1000
         assert engine.finish_due_media() == is_done
     run(engine)
     assert tapedeck.reported()[-2:] == [("recording.stopped",), ("recording.completed",)]
+
+
+def test_an_unknown_upload_is_requested_for_five_minutes(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+    """A request that is answered with 404 is repeated, and given up five minutes after the first such answer."""
+    unknown: list[Any] = [(404, {"refused": "unknown"})] * 1000
+    tapedeck.upload_answers = [(503, {"refused": "busy"}), *unknown[:5], (503, {"refused": "busy"}), *unknown]
+    stop_after_two_seconds(tapedeck, engine)
+    tapedeck.now += 1000
+    results: list[bool] = []
+    while not results or results[-1] is False:
+        results.append(engine.finish_due_media())
+        tapedeck.now += 1000
+    # The first answer is no 404; the requests of five minutes follow, a second apart.
+    assert (len(results), len(tapedeck.bodies("uploads")), results[-1]) == (302, 302, True)
+    assert tapedeck.lines == [f"engine: the media of recording {RECORDING} were not accepted: unknown"]
+    assert (engine.captures, engine.due(), tapedeck.files) == ({}, [], [])
+    assert tapedeck.reported() == [("recording.started",), ("recording.stopped",)]
 
 
 def test_capture_that_is_stored_already(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
@@ -268,17 +292,26 @@ def test_capture_that_is_stored_already(tapedeck: TapedeckDouble, engine: Simula
     assert tapedeck.reported("ticket")[-1] == ("recording.completed", "ticket-1")
 
 
-def test_media_of_a_deleted_recording(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [
+        (403, "not_yours"),
+        (409, "deleted"),
+        (409, "finished"),
+        (409, "wrong_state"),
+        (413, "too_large"),
+        (422, "unreadable"),
+    ],
+)
+def test_refused_media_are_given_up(
+    tapedeck: TapedeckDouble, engine: SimulatedEngine, status: int, refused: str
+) -> None:
     """Media that Tapedeck does not accept are dropped, with a line in the log."""
-    tapedeck.upload_answers = [(409, {"refused": "deleted"})]
-    tapedeck.send(START_COMMAND)
-    run(engine)
-    tapedeck.now += 2000
-    tapedeck.send(STOP)
-    run(engine)
+    tapedeck.upload_answers = [(status, {"refused": refused})]
+    stop_after_two_seconds(tapedeck, engine)
     tapedeck.now += 1000
     assert engine.finish_due_media()
-    assert tapedeck.lines == [f"engine: the media of recording {RECORDING} were not accepted: deleted"]
+    assert tapedeck.lines == [f"engine: the media of recording {RECORDING} were not accepted: {refused}"]
     assert engine.captures == {}
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from tapedeck.ports.clock import Clock
 from tapedeck_standin.telephony.audio import MAX_SECONDS, RATE, write_wav
 from tapedeck_standin.telephony.call_commands import EventReporter
 from tapedeck_standin.telephony.captures import Capture
@@ -23,6 +24,12 @@ _ABSENCE_REASONS: Final = {16101: "too_short", 16102: "only_silence"}
 _STORED: Final = frozenset({200, 412})
 """Statuses of an upload that leave a capture stored: now, or by an earlier upload."""
 
+_REPEATED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
+"""Refusals below 500 after which the same request is sent again, for ever."""
+
+UNKNOWN_MS: Final = 300_000
+"""For how long a request that is answered with 404 is sent again."""
+
 
 class CaptureUploader:
     """Writes the WAV file of a capture, uploads it, and reports the result.
@@ -33,6 +40,7 @@ class CaptureUploader:
         missing_media_fault: returns the error code if the next recording of an account must have no media.
         report: reports an event.
         log: receives a line for each capture that Tapedeck does not accept.
+        clock: milliseconds since the epoch.
     """
 
     def __init__(
@@ -42,12 +50,14 @@ class CaptureUploader:
         missing_media_fault: MissingMediaFault,
         report: EventReporter,
         log: Callable[[str], object],
+        clock: Clock,
     ) -> None:
         self._post = post
         self._upload = upload
         self._missing_media_fault = missing_media_fault
         self._report = report
         self._log = log
+        self._clock = clock
 
     def finish(self, capture: Capture) -> bool:
         """Deliver the media of a capture; return False if that must be tried again."""
@@ -94,12 +104,18 @@ class CaptureUploader:
         return True
 
     def _is_final(self, capture: Capture, status: int, answer: Mapping[str, Any]) -> bool:
-        """Whether a refused upload is never accepted: the recording was deleted, or is another engine's."""
+        """Whether a refused upload is given up: at once, but with 404 only after five minutes (C-277)."""
+        if status in _REPEATED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return False
+        if status == HTTPStatus.NOT_FOUND:
+            now = self._clock()
+            if capture.unknown_since is None:
+                capture.unknown_since = now
+            if now - capture.unknown_since < UNKNOWN_MS:
+                return False
         refused = str(answer.get("refused"))
-        if status in {403, 422} or refused in {"deleted", "finished"}:
-            self._log(f"engine: the media of recording {capture.recording} were not accepted: {refused}")
-            return True
-        return False
+        self._log(f"engine: the media of recording {capture.recording} were not accepted: {refused}")
+        return True
 
 
 def _subject(event_type: str, capture: Capture) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Capture:
 
     `version` is the highest version of a command that was considered. `answer` is the type of the event that states the
     present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
-    (milliseconds), None while the capture runs. `log` says what was captured when. `evidence` is its evidence chain.
+    (milliseconds), None while the capture runs. `unknown_since` is when its upload was first answered with 404
+    (milliseconds). `log` says what was captured when. `evidence` is its evidence chain.
     """
 
     account: str
@@ -50,6 +51,7 @@ class Capture:
     mode: CaptureMode = CaptureMode.AUDIO
     parts: list[Part] = field(default_factory=list)
     due_at: int | None = None
+    unknown_since: int | None = None
     log: list[Transition] = field(default_factory=list)
     began_at: int = field(init=False)
     evidence: EvidenceChain = field(init=False)

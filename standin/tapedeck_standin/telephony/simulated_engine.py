@@ -114,7 +114,7 @@ class SimulatedEngine:
             "engine.resync": self._resync,
             "engine.drain": self._drain,
         }
-        self._uploader = CaptureUploader(links.post, links.upload, missing_media_fault, self._report, log)
+        self._uploader = CaptureUploader(links.post, links.upload, missing_media_fault, self._report, log, clock)
 
     @property
     def captures(self) -> Mapping[str, Capture]:
