@@ -22,7 +22,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.engines import Listing, LiveResource
+from tapedeck.ports.engines import Listing, ListingSession, LiveResource
 from tapedeck.ports.recordings import TransitionRejected
 from tests.conftest import TestAccount
 from tests.reporter import NotTaken, join_conference, open_conference, start_recording
@@ -62,6 +62,11 @@ def engine() -> str:
     return f"e{fresh()[-20:]}"
 
 
+def listing(live: LiveIndex, engine: str, resource: LiveResource, now: int = NOW, session: int = 1) -> Listing:
+    """List a resource in a session of an engine."""
+    return live.note_listed(ListingSession(engine, session), resource, now)
+
+
 def opened(presences: PresenceTable, engine: str, boot: str) -> EnginePresence:
     """Open an engine's first session at NOW."""
     presence = presences.open_session(engine, boot, None, NOW, CAPABILITIES, 40)
@@ -73,7 +78,7 @@ def test_a_first_session_is_stored_with_what_the_engine_can_do(presences: Presen
     """The first session stores the boot, the time and the capabilities; sequence numbers begin above a reserve."""
     boot = fresh()
     assert presences.get_presence(engine) is None
-    expected = EnginePresence(engine, boot, NOW, CAPABILITIES, max_calls=40, seq=1_000_000, opened_at=NOW)
+    expected = EnginePresence(engine, boot, NOW, CAPABILITIES, max_calls=40, seq=1_000_000, opened_at=NOW, session=1)
     assert opened(presences, engine, boot) == expected
     assert presences.get_presence(engine) == expected
     assert expected in presences.list_presences()
@@ -88,7 +93,7 @@ def test_a_new_session_replaces_only_the_session_that_was_read(presences: Presen
     assert presences.open_session(engine, second, None, NOW + 60, CAPABILITIES, None) is None
     assert presences.get_presence(engine) == alive
     expected = EnginePresence(
-        engine, second, NOW + 60, CAPABILITIES, seq=2_000_007, opened_at=NOW + 60, previous_seen_at=NOW + 30
+        engine, second, NOW + 60, CAPABILITIES, seq=2_000_007, opened_at=NOW + 60, previous_seen_at=NOW + 30, session=2
     )
     assert presences.open_session(engine, second, first, NOW + 60, CAPABILITIES, None) == expected
     assert presences.open_session(engine, second, first, NOW + 61, CAPABILITIES, None) == expected
@@ -147,16 +152,20 @@ def test_only_the_current_session_is_synced(presences: PresenceTable, engine: st
 
 
 def test_a_lost_session_is_noted_once(presences: PresenceTable, engine: str) -> None:
-    """One of several workers notes that a session is gone; not if the engine was seen since."""
+    """One of several workers notes that a session is gone; not if the engine was seen since. A session revokes it."""
     current = opened(presences, engine, fresh())
     seen = replace(current, seen_at=NOW + 15)
     presences.note_alive(seen)
     assert presences.set_gone(current) is False
     assert [presences.set_gone(seen), presences.set_gone(seen)] == [True, False]
     assert presences.get_presence(engine) == replace(seen, gone_boot=current.boot)
+    renewed = presences.open_session(engine, current.boot, current.boot, NOW + 98, CAPABILITIES, 40)
+    assert renewed == replace(seen, seen_at=NOW + 98)
+    assert [presences.set_gone(seen), presences.set_gone(renewed)] == [False, True]
     following = fresh()
     reopened = presences.open_session(engine, following, current.boot, NOW + 99, CAPABILITIES, 40)
     assert reopened is not None
+    assert reopened.gone_boot == ""
     assert presences.set_gone(reopened) is True
 
 
@@ -174,7 +183,10 @@ def test_a_deleted_engine_is_forgotten(presences: PresenceTable, engine: str) ->
 
 
 def test_no_session_is_opened_after_a_deletion(presences: PresenceTable, engine: str) -> None:
-    """For 90 seconds no session of a deleted engine can be opened; afterwards its name is that of a new engine."""
+    """For 90 seconds no session of a deleted engine can be opened; afterwards its name is that of a new engine.
+
+    The number of its first session follows those of the deleted one, of which something may still be live.
+    """
     known = opened(presences, engine, fresh())
     presences.delete_presence(engine, NOW)
     for seconds in (0, 89):
@@ -182,7 +194,7 @@ def test_no_session_is_opened_after_a_deletion(presences: PresenceTable, engine:
             with pytest.raises(NotAuthenticated):
                 presences.open_session(engine, session, replaced, NOW + seconds, CAPABILITIES, None)
     boot = fresh()
-    expected = EnginePresence(engine, boot, NOW + 90, CAPABILITIES, seq=1_000_000, opened_at=NOW + 90)
+    expected = EnginePresence(engine, boot, NOW + 90, CAPABILITIES, seq=1_000_000, opened_at=NOW + 90, session=2)
     assert presences.open_session(engine, boot, None, NOW + 90, CAPABILITIES, None) == expected
     assert presences.get_presence(engine) == expected
 
@@ -194,10 +206,10 @@ def test_what_an_engine_has_for_long_is_found(live: LiveIndex, account: TestAcco
     for hour in range(3):
         identifier = new_id((NOW + hour * 3_600) * 1000)
         call = service.calls.register(account.id, to="", from_="", direction="inbound", call=identifier)
-        assert live.set_boot(engine, LiveResource("call", account.id, call.id), fresh(), NOW) is Listing.STORED
+        assert listing(live, engine, LiveResource("call", account.id, call.id)) is Listing.STORED
         calls.append(call.id)
     conference = open_conference(service, account.id, fresh(), conference=new_id(NOW * 1000), engine=engine)
-    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), fresh(), NOW) is Listing.STORED
+    assert listing(live, engine, LiveResource("conference", account.id, conference.id)) is Listing.STORED
     assert [found.id for found in live.find_old(engine, NOW)] == []
     assert {found.id for found in live.find_old(engine, NOW + 3_601)} == {*calls[:2], conference.id}
     service.calls.end(account.id, calls[0])
@@ -206,20 +218,42 @@ def test_what_an_engine_has_for_long_is_found(live: LiveIndex, account: TestAcco
 
 
 def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccount, engine: str) -> None:
-    """What an engine lists gets its boot; final, foreign and unknown resources do not."""
-    service, boot = api_bootstrap.get_api_services(), fresh()
+    """What an engine lists gets the number of its session; final, foreign and unknown resources do not."""
+    service = api_bootstrap.get_api_services()
     call = service.calls.register(account.id, to="", from_="", direction="inbound")
     listed = LiveResource("call", account.id, call.id)
-    assert live.set_boot(engine, listed, boot, NOW) is Listing.STORED
-    assert service.calls.get(account.id, call.id) == replace(call, engine=engine, boot=boot)
-    assert live.set_boot("other", listed, fresh(), NOW) is Listing.UNKNOWN
-    assert live.set_boot(engine, LiveResource("call", account.id, fresh()), boot, NOW) is Listing.UNKNOWN
+    assert listing(live, engine, listed) is Listing.STORED
+    assert service.calls.get(account.id, call.id) == replace(call, engine=engine, session=1)
+    assert listing(live, "other", listed) is Listing.UNKNOWN
+    assert listing(live, engine, LiveResource("call", account.id, fresh())) is Listing.UNKNOWN
     ended = service.calls.end(account.id, call.id)
-    assert live.set_boot(engine, listed, fresh(), NOW) is Listing.OVER
+    assert listing(live, engine, listed) is Listing.OVER
     assert service.calls.get(account.id, call.id) == ended
     conference = open_conference(service, account.id, fresh(), engine=engine)
-    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), boot, NOW) is Listing.STORED
-    assert service.conferences.get(account.id, conference.id) == replace(conference, boot=boot)
+    assert listing(live, engine, LiveResource("conference", account.id, conference.id)) is Listing.STORED
+    assert service.conferences.get(account.id, conference.id) == replace(conference, session=1)
+
+
+def test_a_late_listing_of_an_older_session_changes_nothing(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """What a newer session has listed keeps its number; also a recording, which an older session would pause again."""
+    service = api_bootstrap.get_api_services()
+    call = service.calls.register(account.id, to="", from_="", direction="inbound")
+    parent = Parent(account.id, ParentKind.CALL, call.id)
+    recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
+    paused = replace(recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2)
+    service.recordings._store.change_recording(recording, paused, fresh())
+    resources = [
+        LiveResource("call", account.id, call.id),
+        LiveResource("recording", account.id, recording.id, parent),
+    ]
+    for session in (1, 3, 3):
+        assert [listing(live, engine, each, session=session) for each in resources] == [Listing.STORED] * 2
+    late = [replace(each, is_running=True, is_capturing=each.kind == "recording") for each in resources]
+    assert [listing(live, engine, each, session=2) for each in late] == [Listing.SUPERSEDED] * 2
+    assert service.calls.get(account.id, call.id).session == 3
+    assert service.recordings.get(parent, recording.id) == replace(paused, engine=engine, session=3)
+    service.calls.end(account.id, call.id)
+    assert listing(live, engine, resources[0], session=2) is Listing.OVER
 
 
 def test_a_listed_recording_of_another_engine_is_unknown(live: LiveIndex, account: TestAccount, engine: str) -> None:
@@ -227,17 +261,17 @@ def test_a_listed_recording_of_another_engine_is_unknown(live: LiveIndex, accoun
 
     If its call has no engine either, the first one that lists it gets it.
     """
-    service, boot = api_bootstrap.get_api_services(), fresh()
+    service = api_bootstrap.get_api_services()
     calls = [service.calls.register(account.id, to="", from_="", direction="inbound").id for _ in range(2)]
     parents = [Parent(account.id, ParentKind.CALL, call) for call in calls]
     free, owned = (service.recordings.create(parent, StartRecording())[0] for parent in parents)
     listed = [LiveResource("recording", account.id, each.id, each.parent) for each in (free, owned)]
-    assert live.set_boot("other", listed[0], fresh(), NOW) is Listing.STORED
-    assert live.set_boot(engine, LiveResource("call", account.id, calls[1]), boot, NOW) is Listing.STORED
-    assert live.set_boot("other", listed[1], fresh(), NOW) is Listing.UNKNOWN
+    assert listing(live, "other", listed[0]) is Listing.STORED
+    assert listing(live, engine, LiveResource("call", account.id, calls[1])) is Listing.STORED
+    assert listing(live, "other", listed[1]) is Listing.UNKNOWN
     assert service.recordings.get(parents[1], owned.id) == owned
-    assert live.set_boot(engine, listed[1], boot, NOW) is Listing.STORED
-    assert service.recordings.get(parents[1], owned.id) == replace(owned, engine=engine, boot=boot)
+    assert listing(live, engine, listed[1]) is Listing.STORED
+    assert service.recordings.get(parents[1], owned.id) == replace(owned, engine=engine, session=1)
 
 
 def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAccount, engine: str) -> None:
@@ -253,8 +287,8 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     paused_there = replace(listed, is_running=True)
     capturing = replace(listed, is_running=True, is_capturing=True)
 
-    def version_after(resource: LiveResource, listing: Listing = Listing.STORED) -> int:
-        assert live.set_boot(engine, resource, fresh(), NOW) is listing
+    def version_after(resource: LiveResource, expected: Listing = Listing.STORED) -> int:
+        assert listing(live, engine, resource) is expected
         return service.recordings.get(parent, recording.id).version
 
     assert version_after(capturing) == 1
@@ -270,7 +304,7 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
     assert version_after(listed) == 4
     for running in (paused_there, capturing):
-        assert live.set_boot(engine, running, fresh(), NOW) is Listing.OVER
+        assert listing(live, engine, running) is Listing.OVER
 
 
 def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, engine: str) -> None:
@@ -285,11 +319,10 @@ def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, 
     )  # fmt: skip
     service.recordings._store.change_recording(recording, paused, fresh())
     listed = LiveResource("recording", account.id, recording.id, parent, is_capturing=True)
-    boot = fresh()
-    assert live.set_boot(engine, listed, boot, NOW + 7) is Listing.STORED
+    assert listing(live, engine, listed, NOW + 7) is Listing.STORED
     assert service.recordings.get(parent, recording.id) == replace(
         paused, status=RecordingStatus.IN_PROGRESS, version=3, confirmed_version=3, own_version=3, updated=NOW + 7,
-        pause_behavior=None, engine=engine, boot=boot,
+        pause_behavior=None, engine=engine, session=1,
     )  # fmt: skip
 
 
@@ -335,7 +368,7 @@ class EngineRun:
             *(LiveResource("recording", self.account, each.id, each.parent) for each in self.recordings),
         ]
         for resource in listed[:: 2 - which % 2]:
-            self.live.set_boot(self.engine, resource, fresh(), NOW)
+            listing(self.live, self.engine, resource)
 
     def join(self, which: int) -> None:
         """A call joins a conference; every second one ends it on its exit."""

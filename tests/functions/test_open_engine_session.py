@@ -1,6 +1,7 @@
 """Tests of `open_engine_session`: an engine lists what it has, and gets its queue."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,29 @@ def test_an_engine_without_a_session_is_requested_to_open_it(world: World, engin
         assert engine.outcomes(engine.event("call.ended", call=ringing.id, status="completed")) == ["taken"]
 
 
+def test_a_gone_engine_that_comes_back_learns_what_has_ended(world: World, engine: EngineClient) -> None:
+    """A connector that was cut off is requested to list what it has, since its calls and recordings have ended."""
+    call = world.stage.call()
+    recording = world.stage.recording(call, confirmed_version=1, engine="ast1")
+    parent = {"type": "call", "id": call.id}
+    live = [
+        {"kind": "call", "id": call.id, "account": call.account},
+        {"kind": "recording", "id": recording.id, "account": call.account, "parent": parent, "status": "in-progress"},
+    ]
+    assert opening(engine, live=live)[1]["ended"] == []
+    engine.has_session = True
+    world.clock.step(15 * 60)
+    world.reconcile()
+    assert not world.services.calls.get(call.account, call.id).is_live
+    alive = engine.event("engine.alive")
+    del alive["account"]
+    engine.has_session = False
+    assert engine.outcomes(alive) == ["taken"]
+    assert opening(engine, live=live)[1]["ended"] == [call.id, recording.id]
+    engine.has_session = True
+    assert engine.outcomes(alive) == ["taken"]
+
+
 def test_a_session_names_the_queue_and_what_is_not_live(world: World, engine: EngineClient) -> None:
     """The whole answer of a first session; what is listed belongs to the engine and to the session."""
     account = world.account.account
@@ -106,9 +130,9 @@ def test_a_session_names_the_queue_and_what_is_not_live(world: World, engine: En
         },
     )  # fmt: skip
     found = world.services.recordings.get(recording.parent, recording.id)
-    assert (found.engine, found.boot) == ("ast1", BOOT)
-    assert world.services.calls.get(account, call.id).boot == BOOT
-    assert world.services.conferences.get(account, conference.id).boot == BOOT
+    assert (found.engine, found.session) == ("ast1", 1)
+    assert world.services.calls.get(account, call.id).session == 1
+    assert world.services.conferences.get(account, conference.id).session == 1
 
 
 def test_a_newer_session_ends_what_it_does_not_list(world: World, engine: EngineClient) -> None:
@@ -123,6 +147,32 @@ def test_a_newer_session_ends_what_it_does_not_list(world: World, engine: Engine
     assert world.services.calls.get(call.account, call.id).status == "completed"
     refusal = {"refused": "superseded", "detail": "a newer session of this engine is open"}
     assert opening(engine) == (409, refusal)
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_a_late_request_of_an_older_session_ends_nothing(world: World, engine: EngineClient, *, more: bool) -> None:
+    """A connector is started anew while a page of its predecessor is in work: what the new one lists goes on.
+
+    The late page lists some calls after the new session has listed all. It is answered 409, and ends nothing.
+    """
+    calls = [world.stage.call() for _ in range(6)]
+    live = [{"kind": "call", "id": call.id, "account": call.account} for call in calls]
+    assert opening(engine, live=live)[0] == 200
+    replacement = "01972b5cee00700080000000000000b3"
+    written: list[str] = []
+
+    def replace_session(when: str, operation: str, _request: Mapping[str, Any]) -> None:
+        if (when, operation) == ("before", "UpdateItem"):
+            written.append(operation)
+        if len(written) == 4:
+            world.faults.clear()
+            assert opening(engine, replacement, live=live, more=True)[0] == 200
+
+    world.faults.append(replace_session)
+    assert opening(engine, NEWER, live=live[:4], more=more)[0] == 409
+    assert opening(engine, replacement)[0] == 200
+    found = [world.services.calls.get(call.account, call.id) for call in calls]
+    assert [(call.is_live, call.session) for call in found] == [(True, 3)] * 6
 
 
 def test_an_engine_gets_its_unconfirmed_commands(world: World, engine: EngineClient) -> None:

@@ -22,7 +22,7 @@ from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Sourc
 from tapedeck.operations.engine_sessions import EngineSessions, OpenedSession, SessionOpening, SessionSuperseded
 from tapedeck.operations.participants import UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.engines import Listing, LiveResource
+from tapedeck.ports.engines import Listing, ListingSession, LiveResource
 from tests.reporter import EngineReporter, join_conference, open_conference, start_recording
 from tests.simulation.world import World
 from tests.thoroughness import scaled
@@ -208,7 +208,7 @@ def test_alive_reports_are_kept(world: World) -> None:
     world.sessions.note_alive(ENGINE.name, current, 1_000_004, EngineHealth(20, 7, is_draining=True))
     assert world.presences.get_presence(ENGINE.name) == EnginePresence(
         "ast1", current, now, NOTHING, max_calls=20, live_calls=7, is_draining=True, seq=1_000_004,
-        synced_boot=current, synced_at=now - 15, opened_at=now - 15,
+        synced_boot=current, synced_at=now - 15, opened_at=now - 15, session=1,
     )  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def test_a_list_is_answered_with_what_is_unknown_and_what_has_ended(world: World
     """Ids that do not exist, or belong to another engine or account, are unknown; final ones have ended."""
     live, ended, foreign = begin(world), begin(world), begin(world)
     world.calls.end(world.account, ended)
-    world.live.set_boot("other", call_resource(world, foreign), boot(world), world.clock() // 1000)
+    world.live.note_listed(ListingSession("other", 1), call_resource(world, foreign), world.clock() // 1000)
     missing = new_id(world.clock())
     answer = opened(world, boot(world), [call_resource(world, each) for each in (live, ended, foreign, missing)])
     assert (list(answer.unknown), list(answer.ended)) == ([foreign, missing], [ended])
@@ -390,7 +390,7 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
     if engine is not None:
         for kind, resource in (("call", call), ("conference", conference)):
             listed = LiveResource(kind, world.account, resource)
-            assert world.live.set_boot(engine, listed, boot(world), world.clock() // 1000) is Listing.STORED
+            assert world.live.note_listed(ListingSession(engine, 1), listed, world.clock() // 1000) is Listing.STORED
     if engine == "deleted":
         world.presences.delete_presence(engine, world.clock() // 1000)
     monitor = world.background.engine_monitor
@@ -461,6 +461,28 @@ def test_an_engine_is_lost_after_45_seconds_and_gone_after_15_minutes(world: Wor
     assert (monitor.is_gone("ast1"), monitor.is_lost("sma"), monitor.is_lost(None)) == (True, False, False)
     assert monitor.run() == Counter(engines_lost=1)
     assert world.calls.get(world.account, call).status is CallStatus.COMPLETED
+
+
+def test_an_engine_that_comes_back_loses_nothing_more(world: World) -> None:
+    """An engine that is seen while what it had is being ended keeps the rest, and has to open its session again."""
+    calls = [begin(world) for _ in range(3)]
+    current = boot(world)
+    opened(world, current, [call_resource(world, each) for each in calls])
+    world.clock.sleep(900)
+    presence = world.presences.get_presence(ENGINE.name)
+    assert presence is not None
+
+    def come_back(*_ended: object) -> None:
+        world.sessions.note_alive(ENGINE.name, current, 7, EngineHealth())
+
+    with patch.object(world.sessions, "_note_end", come_back):
+        assert world.sessions.end_lost(presence) == Counter(resources_lost=1, engines_gone=1)
+    assert world.sessions.end_lost(presence) == Counter()
+    assert sorted(world.calls.get(world.account, each).is_live for each in calls) == [False, True, True]
+    assert world.sessions.find_session(ENGINE.name, current).state is SessionState.UNOPENED
+    answer = opened(world, current, [call_resource(world, each) for each in calls])
+    assert [world.calls.get(world.account, each).is_live for each in answer.ended] == [False]
+    assert world.sessions.find_session(ENGINE.name, current).state is SessionState.CURRENT
 
 
 def test_nothing_is_sent_again_to_a_lost_engine(world: World) -> None:

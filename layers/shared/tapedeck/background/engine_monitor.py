@@ -86,7 +86,7 @@ class EngineMonitor:
 
         Returns:
             `engines_lost`: engines that are lost now, without deleted ones; `engines_gone`: those that stayed away too
-            long or were deleted, once for each session;
+            long or were deleted, once for each loss;
             `resources_lost`: calls, conferences and captures that were ended because their engine is gone;
             `calls_too_long`: calls and conferences that lasted longer than the limit, looked for once an hour;
             `failed`: engines of which something could not be ended, which the next run tries again.

@@ -38,8 +38,8 @@ class Call:
     `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is the id of the write that ended the call.
     `callback` is the subscription to its status events; its `events` are empty if the request chose none.
     `end_published`: every callback of the ended call is in the outbox.
-    `engine` is the name of the media engine that has the call; None while it is unknown. `boot` is
-    the id of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
+    `engine` is the name of the media engine that has the call; None while it is unknown. `session` is
+    the number of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
     event about the call itself that was applied.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
@@ -66,7 +66,7 @@ class Call:
     requested_at: int | None = None
     confirmed_version: int = 0
     engine: str | None = None
-    boot: str | None = None
+    session: int | None = None
     last_event_seq: int = 0
 
     @property

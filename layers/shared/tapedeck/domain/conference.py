@@ -45,8 +45,8 @@ class Conference:
     never started; `started_at` is when it started. `announced_at` is when an announcement was last played.
     `has_dialed`: participants were dialed into it over the API. `end_published`: every callback for the end of the
     conference is in the outbox, and the calls of the dialed participants have ended.
-    `engine` is the name of the media engine that has the conference; None while it is unknown. `boot` is
-    the id of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
+    `engine` is the name of the media engine that has the conference; None while it is unknown. `session` is
+    the number of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
     event about the conference itself that was applied.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
@@ -77,7 +77,7 @@ class Conference:
     requested_at: int | None = None
     confirmed_version: int = 0
     engine: str | None = None
-    boot: str | None = None
+    session: int | None = None
     last_event_seq: int = 0
 
     @property

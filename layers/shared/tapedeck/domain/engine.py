@@ -66,12 +66,13 @@ class EngineCapabilities:
 class EnginePresence:
     """What is known about a running engine; times are seconds since the epoch.
 
-    `boot` is the id of its current session, 32 hex digits. `seen_at` is when it last opened a session or reported
-    `engine.alive`. `synced_boot` is the boot whose complete list of live resources was received at `synced_at`; empty
-    if none was. `seq` is the highest sequence number of an `engine.alive`, or of an event that is far above it (see
-    `domain.engine_event.EngineEvent`). `gone_boot` is the boot after whose loss everything that the engine had was
-    ended; empty if none was. `opened_at` is when the current session was opened first. `previous_seen_at` is when the
-    session before it was last seen; 0 if this is the first one. `deleted_at` is when the engine was deleted although
+    `boot` is the id of its current session, 32 hex digits; `session` is its number, which is higher than those of all
+    sessions before. `seen_at` is when it last opened a session or reported `engine.alive`. `synced_boot` is the boot
+    whose complete list of live resources was received at `synced_at`; empty if none was. `seq` is the highest sequence
+    number of an `engine.alive`, or of an event that is far above it (see `domain.engine_event.EngineEvent`).
+    `gone_boot` is the boot after whose loss everything that the engine had is ended, until the engine opens a session
+    again; empty if it is not gone. `opened_at` is when the current session was opened first. `previous_seen_at` is when
+    the session before it was last seen; 0 if this is the first one. `deleted_at` is when the engine was deleted though
     something of it was live; 0 if it was not. Such an engine may never have opened a session: then `boot` is empty.
     """
 
@@ -89,6 +90,7 @@ class EnginePresence:
     opened_at: int = 0
     previous_seen_at: int = 0
     deleted_at: int = 0
+    session: int = 0
 
     def is_alive(self, now: int) -> bool:
         """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence.
@@ -116,7 +118,8 @@ class EnginePresence:
 class SessionState(StrEnum):
     """What is known about the session of an engine.
 
-    `UNOPENED`: it was never opened, so that the engine must open it. `SUPERSEDED`: a newer session is open.
+    `UNOPENED`: it was never opened, or what the engine had was ended since, so that the engine must open it (C-288).
+    `SUPERSEDED`: a newer session is open.
     """
 
     CURRENT = "current"

@@ -115,7 +115,8 @@ class Recording:
     `call` is the call shown with the recording: its parent, or the call of the
     conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
     16101. `deleted_until` is when a deleted recording's row expires. `engine` is the name of the media engine that
-    captures it; None until it has reported the start. `boot` is the id of the session in which it last listed it.
+    captures it; None until it has reported the start. `session` is the number of the session in which it
+    last listed it.
 
     `captured_at` is when the engine reported that its capture is uploaded, in seconds; `capture_size` is its size in
     bytes, `capture_sha256` its SHA-256 in hex. `given_up_at` is when the recording became `absent` because its start or
@@ -144,7 +145,7 @@ class Recording:
     deleted_until: int | None = None
     callback: CallbackSubscription | None = None
     engine: str | None = None
-    boot: str | None = None
+    session: int | None = None
     captured_at: int | None = None
     capture_size: int | None = None
     capture_sha256: str | None = None

@@ -28,7 +28,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.engines import Listing, LiveResource, LiveStore, PresenceStore
+from tapedeck.ports.engines import Listing, ListingSession, LiveResource, LiveStore, PresenceStore
 
 EndReport = CallEndReport | ConferenceEndReport | CaptureTransitionReport
 LiveKind = Call | Conference | Recording
@@ -121,11 +121,14 @@ class EngineSessions:
             NotAuthenticated: the engine was deleted a moment ago.
         """
         presence, seq_seen = self._open(engine.name, opening)
+        session = ListingSession(engine.name, presence.session)
         listed: defaultdict[Listing, list[str]] = defaultdict(list)
         for resource in opening.live:
             listing = Listing.UNKNOWN
             if engine.serves(resource.account) and (resource.kind == "recording") == (resource.parent is not None):
-                listing = self._live.set_boot(engine.name, resource, opening.boot, self._clock() // 1000)
+                listing = self._live.note_listed(session, resource, self._clock() // 1000)
+            if listing is Listing.SUPERSEDED:
+                raise SessionSuperseded
             listed[listing].append(resource.id)
             if listing is Listing.PAUSED_AGAIN:
                 self._note_ended_pause(engine.name, opening.boot, resource.id)
@@ -133,8 +136,8 @@ class EngineSessions:
         if not opening.has_more:
             at = self._converted(presence.previous_seen_at or presence.opened_at)
             opened_at = self._converted(presence.opened_at)
-            over = self._find_live(presence, lambda found: _is_over(found, presence.boot, opened_at))
-            counted = self._end_all(presence, at, over)
+            over = self._find_live(presence, lambda found: _is_over(found, presence.session, opened_at))
+            counted = self._end_all(presence, at, over, lambda found: found.boot == presence.boot)
             listed[Listing.OVER] += [resource.id for _, resource in over if isinstance(resource, Recording)]
             if presence.synced_boot != opening.boot:
                 counted["commands_sent"] = self._send_pending(self._pending_of(engine.name))
@@ -159,11 +162,11 @@ class EngineSessions:
         self._presences.raise_seq(engine, boot, seq)
 
     def find_session(self, engine: str, boot: str) -> KnownSession:
-        """Return what is known about a session of an engine: 1 read."""
+        """Return what is known about a session of an engine: 1 read; a gone one has to be opened again (C-288)."""
         found = self._presences.get_presence(engine)
         if found is None:
             return KnownSession(SessionState.UNOPENED)
-        if boot > found.boot:
+        if boot > found.boot or boot == found.gone_boot:
             return KnownSession(SessionState.UNOPENED, found.seq)
         return KnownSession(SessionState.CURRENT if boot == found.boot else SessionState.SUPERSEDED, found.seq)
 
@@ -174,11 +177,16 @@ class EngineSessions:
 
         Returns:
             `resources_lost`: how many calls, conferences and captures this ended;
-            `engines_gone` is 1 the first time for this session.
+            `engines_gone` is 1 the first time since the engine has opened or renewed its session.
         """
+        # Before the first end: if the engine comes back, it has to learn what has ended, also if this is not completed.
+        engines_gone = int(self._presences.set_gone(presence))
         found = self._find_live(presence, lambda _: True)
-        counted = self._end_all(presence, self._converted(presence.last_known_at), found)
-        counted["engines_gone"] = int(self._presences.set_gone(presence))
+        is_away = (presence.boot, presence.seen_at)
+        counted = self._end_all(
+            presence, self._converted(presence.last_known_at), found, lambda now: (now.boot, now.seen_at) == is_away
+        )
+        counted["engines_gone"] = engines_gone
         return counted
 
     @property
@@ -216,14 +224,26 @@ class EngineSessions:
             if isinstance(pending.resource, _ENDING_ORDER) and is_over(pending.resource)
         ]
 
-    def _end_all(self, presence: EnginePresence, at: int, found: Sequence[tuple[str, LiveKind]]) -> Counter[str]:
-        """End what an engine had and is over, at the second `at`; every resource is tried before an error is raised."""
+    def _end_all(
+        self,
+        presence: EnginePresence,
+        at: int,
+        found: Sequence[tuple[str, LiveKind]],
+        is_still_over: Callable[[EnginePresence], bool],
+    ) -> Counter[str]:
+        """End what an engine had and is over, at the second `at`; every resource is tried before an error is raised.
+
+        Nothing more is ended once the engine's presence shows that it is back, or has a newer session (C-287).
+        """
         counted: Counter[str] = Counter()
         failure: StoreFailure | None = None
         for account, resource in sorted(found, key=lambda each: _ENDING_ORDER.index(type(each[1]))):
             report = _end_of(resource)
             if report is None:
                 continue
+            current = self._presences.get_presence(presence.engine)
+            if current is None or not is_still_over(current):
+                break
             event = EngineEvent(new_id(self._clock()), account, presence.engine, presence.seq, at * 1000)
             try:
                 if not self._report_end(event, report):
@@ -247,14 +267,14 @@ class EngineSessions:
         return pending
 
 
-def _is_over(resource: LiveKind, boot: str, opened_at: int) -> bool:
-    """Whether a session that has listed everything, opened at this second, does not have this resource.
+def _is_over(resource: LiveKind, session: int, opened_at: int) -> bool:
+    """Whether the session with this number, which has listed everything, does not have this resource.
 
     A resource that no session has listed is over if it has not changed since the session was opened (C-198).
     """
-    if resource.boot is None:
+    if resource.session is None:
         return resource.updated < opened_at
-    return resource.boot != boot
+    return resource.session < session
 
 
 def _end_of(resource: LiveKind) -> EndReport | None:

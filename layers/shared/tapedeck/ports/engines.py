@@ -97,7 +97,8 @@ class PresenceStore(Protocol):
         """Store a session in place of the session `replaced_boot`, None for the engine's first one.
 
         With `replaced_boot` equal to `boot` it renews that session. Otherwise it raises `seq` by `SEQUENCE_RESERVE` and
-        keeps `seen_at` as `previous_seen_at`. Returns the new presence; None if another session is stored meanwhile.
+        keeps `seen_at` as `previous_seen_at`, and `session` rises by one, also after a deletion. Returns the new
+        presence; None if another session is stored meanwhile.
 
         Raises:
             NotAuthenticated: the presence of the engine was deleted within the last 90 seconds.
@@ -129,7 +130,7 @@ class PresenceStore(Protocol):
         ...
 
     def set_gone(self, presence: EnginePresence) -> bool:
-        """Store that everything that the engine had was ended after its loss.
+        """Store, until the engine opens a session, that everything that it had is ended after its loss.
 
         Returns whether this call stored it: not if the engine was seen after `presence.seen_at`, has another session,
         or if it is stored already.
@@ -153,6 +154,14 @@ class LiveResource:
     is_capturing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ListingSession:
+    """The session in which an engine lists what it has; `number` is higher than those of its sessions before."""
+
+    engine: str
+    number: int
+
+
 class Listing(StrEnum):
     """What becomes of a resource that an engine lists in a session."""
 
@@ -163,6 +172,8 @@ class Listing(StrEnum):
     """The resource is final, or a recording that has stopped although the engine captures it (C-242)."""
     UNKNOWN = "unknown"
     """It does not exist, or is another engine's."""
+    SUPERSEDED = "superseded"
+    """A newer session of the engine has listed it: this request is late, and changes nothing (C-287)."""
 
 
 class LiveStore(Protocol):
@@ -190,7 +201,7 @@ class LiveStore(Protocol):
         """Return the participants of a conference that have an unconfirmed command."""
         ...
 
-    def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
+    def note_listed(self, session: ListingSession, resource: LiveResource, now: int) -> Listing:
         """Store that an engine listed a resource in a session; a resource without an engine becomes this engine's.
 
         Not so a recording of a call or conference of another engine (C-270).

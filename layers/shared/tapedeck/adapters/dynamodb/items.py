@@ -194,7 +194,7 @@ _CALL: Final = FieldTable(
     Field("callback", "callback", None, encode_callback, decode_callback),
     Field(END_PUBLISHED, "end_published", False),
     Field("engine", "engine", None),
-    Field("boot", "boot", None),
+    Field("session", "session", None),
     Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     *_ENGINE_FIELDS,
 )
@@ -221,7 +221,7 @@ _CONFERENCE: Final = FieldTable(
     Field(HAS_DIALED, "has_dialed", False),
     Field(END_PUBLISHED, "end_published", False),
     Field("engine", "engine", None),
-    Field("boot", "boot", None),
+    Field("session", "session", None),
     Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     *_ENGINE_FIELDS,
 )
@@ -265,7 +265,7 @@ _RECORDING: Final = FieldTable(
     Field(EXPIRES_AT, "deleted_until", None),
     Field("callback", "callback", None, encode_callback, decode_callback),
     Field("engine", "engine", None),
-    Field("boot", "boot", None),
+    Field("session", "session", None),
     Field(CAPTURED_AT, "captured_at", None),
     Field(CAPTURE_SIZE, "capture_size", None),
     Field(CAPTURE_SHA256, "capture_sha256", None),

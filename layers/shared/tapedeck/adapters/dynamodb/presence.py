@@ -29,7 +29,7 @@ from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED, RecordingStatus
 from tapedeck.ports.changes import PendingWork
-from tapedeck.ports.engines import Listing, LiveResource
+from tapedeck.ports.engines import Listing, ListingSession, LiveResource
 
 _SHARDS: Final = "0123456789abcdef"
 
@@ -78,7 +78,8 @@ class PresenceTable(ConditionalTable):
             assign["seq"] = Attr("seq").or_default(0) + SEQUENCE_RESERVE
             assign["previous_seen"] = Attr("seen").or_default(0)
             assign["opened"] = now
-        removed = ("draining", "live_calls") if replaced_boot != boot else ()
+            assign[_SESSION] = Attr(_SESSION).or_default(0) + 1
+        removed = ("gone_boot", *(("draining", "live_calls") if replaced_boot != boot else ()))
         if replaced_boot is not None:
             when = Attr("boot").eq(replaced_boot)
         else:
@@ -134,9 +135,8 @@ class PresenceTable(ConditionalTable):
     def delete_presence(self, engine: str, now: int) -> None:
         """1 request."""
         mark = {_REMOVED_AT: now, EXPIRES_AT: now + _MARK_DAYS * DAY_SECONDS}
-        self._database.update(
-            update(presence_key(engine), mark, remove=[field.attribute for field in _PRESENCE.fields])
-        )
+        removed = {field.attribute for field in _PRESENCE.fields} - {_SESSION}
+        self._database.update(update(presence_key(engine), mark, remove=sorted(removed)))
 
     def set_gone(self, presence: EnginePresence) -> bool:
         """1 request."""
@@ -185,13 +185,12 @@ class LiveIndex(ConditionalTable):
             if isinstance(resource := resource_from(item), Participant) and is_pending(resource)
         ]
 
-    def set_boot(self, engine: str, resource: LiveResource, boot: str, now: int) -> Listing:
+    def note_listed(self, session: ListingSession, resource: LiveResource, now: int) -> Listing:
         """1 request; 1 more if the recording was paused, 2 more if no engine has begun it."""
         try:
-            stored = self._assign(engine, resource, boot)
+            stored = self._assign(session, resource)
         except ConditionFailed as failed:
-            item = failed.items[0]
-            return Listing.OVER if item and item["status"] not in _LIVE_STATUSES[resource.kind] else Listing.UNKNOWN
+            return _rejected(failed.items[0], session, resource)
         if resource.is_running and stored["status"] == RecordingStatus.STOPPED:
             return Listing.OVER
         recording = recording_from(stored) if resource.is_capturing else None
@@ -204,16 +203,18 @@ class LiveIndex(ConditionalTable):
         is_sent_again = self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
         return Listing.PAUSED_AGAIN if is_sent_again else Listing.STORED
 
-    def _assign(self, engine: str, resource: LiveResource, boot: str) -> Item:
-        """Assign a resource to an engine and its session, if it is live and not another engine's.
+    def _assign(self, session: ListingSession, resource: LiveResource) -> Item:
+        """Assign a resource to an engine and its session, if it is live and not another engine's or newer session's.
 
         A recording without an engine belongs to the engine of what is recorded (C-270).
 
         Raises:
             ConditionFailed: it is not.
         """
-        assign = {**engine_assignment(engine, resource.id), "boot": boot}
+        engine = session.engine
+        assign = {**engine_assignment(engine, resource.id), _SESSION: session.number}
         is_live, is_mine = Attr("status").is_in(_LIVE_STATUSES[resource.kind]), Attr("engine").eq(engine)
+        is_live &= Attr(_SESSION).not_exists() | Attr(_SESSION).lte(session.number)
         if resource.parent is not None:
             try:
                 return self._database.update(update(_key(resource), assign, when=is_live & is_mine))
@@ -230,9 +231,12 @@ class LiveIndex(ConditionalTable):
 
 _PARTITION: Final = "ENGINES"
 
+_SESSION: Final = "session"
+"""The number of a session: of an engine's current one, and of the last one that listed a resource."""
+
 _REMOVED_AT: Final = "removed"
 _MARK: Final = (_REMOVED_AT, EXPIRES_AT)
-"""The attributes of the item that is left of a deleted presence."""
+"""The attributes of the item that is left of a deleted presence, besides the number of its last session."""
 
 _MARK_DAYS: Final = 40
 """Days for which it is left: longer than a call may last."""
@@ -284,6 +288,7 @@ _PRESENCE: Final = FieldTable(
     Field("opened", "opened_at", 0),
     Field("previous_seen", "previous_seen_at", 0),
     Field("deleted", "deleted_at", 0),
+    Field(_SESSION, "session", 0),
 )
 
 
@@ -300,6 +305,16 @@ def _key(resource: LiveResource) -> Key:
     if resource.parent is not None:
         return recording_key(resource.parent, resource.id)
     return (call_key if resource.kind == "call" else conference_key)(resource.account, resource.id)
+
+
+def _rejected(item: Item | None, session: ListingSession, resource: LiveResource) -> Listing:
+    """Return why a listed resource was not assigned to its engine and session."""
+    if not item:
+        return Listing.UNKNOWN
+    if item["status"] not in _LIVE_STATUSES[resource.kind]:
+        return Listing.OVER
+    is_newer = item.get("engine") == session.engine and item.get(_SESSION, 0) > session.number
+    return Listing.SUPERSEDED if is_newer else Listing.UNKNOWN
 
 
 def _resume(key: Key, version: int, now: int, *, when: Condition) -> Write:
