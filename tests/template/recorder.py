@@ -165,8 +165,8 @@ class Recorder:
             yield from ((action, self.names[entry["EventBusName"]]) for entry in params["Entries"])
         elif "Bucket" in params:
             bucket = self.names[params["Bucket"]]
-            if "IfNoneMatch" in params:
-                yield action, f"{bucket}/*/{params['Key'].rpartition('/')[2]}"
+            if action == "PutObject" and params["Key"].endswith("/capture.wav"):
+                yield action, f"{bucket}/*/capture.wav"
                 return
             yield from ((each, f"{bucket}/*" if each.endswith("Object") else bucket) for each in _S3_RIGHTS[action])
         elif "IndexName" in params:
