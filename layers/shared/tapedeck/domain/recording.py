@@ -102,8 +102,23 @@ class EvidenceHead:
     head: str
 
 
+class PausableCapture:
+    """What a recording, or the part of it that shows its progress, says about a pause."""
+
+    __slots__ = ()
+
+    status: RecordingStatus
+    version: int
+    own_version: int
+
+    @property
+    def is_paused_by_engine(self) -> bool:
+        """Whether the engine has paused it by itself, and may resume it: no request wants this pause (C-259)."""
+        return self.status is _S.PAUSED and self.own_version == self.version
+
+
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(PausableCapture):
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
     `version` rises by one with every change. `confirmed_version` is the last version that the media engine has applied;
@@ -184,11 +199,6 @@ class Recording:
     def is_pending(self) -> bool:
         """Whether the recording is unfinished and the media engine has not confirmed its last command."""
         return self.confirmed_version < self.version and self.status in UNFINISHED
-
-    @property
-    def is_paused_by_engine(self) -> bool:
-        """Whether the engine has paused it by itself, and may resume it: no request wants this pause (C-259)."""
-        return self.status is _S.PAUSED and self.own_version == self.version
 
     @property
     def is_given_up(self) -> bool:

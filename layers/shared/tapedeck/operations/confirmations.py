@@ -168,7 +168,7 @@ class Confirmations:
             if found is not None and _was_effective_until_the_end(wanted, found):
                 return True
             raise NotEligibleForRecording
-        if found.status is not _PAUSED or found.own_version == found.version:
+        if found.status is not _PAUSED or found.is_paused_by_engine:
             raise NotConfirmed("overtaken")  # resumed, and perhaps paused by the engine, which may resume it again
         if found.effective_version >= found.version:
             return True

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.recording import Parent, Recording, RecordingStatus
+from tapedeck.domain.recording import Parent, PausableCapture, Recording, RecordingStatus
 
 
 class TransitionRejected(Exception):
@@ -22,7 +22,7 @@ class RecordingOfOtherParent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingProgress:
+class RecordingProgress(PausableCapture):
     """How far the media engine is with a recording; the fields are those of `Recording`.
 
     `is_captured`: its capture is uploaded.
