@@ -14,7 +14,7 @@ from tapedeck.ports.messaging import Queue, QueueMessage
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
 from tapedeck_standin.telephony.audio import Part
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
-from tapedeck_standin.telephony.recording_commands import callback_of
+from tapedeck_standin.telephony.recording_commands import dialed_recording_of
 from tests.engine_reports import capture_fields
 from tests.simulation.storage import MemoryObjects, write_length
 
@@ -183,18 +183,9 @@ class QueueEngine:
         conference, call = command["conference"], command["call"]
         self._report("call.ringing", command, group=conference, call=call)
         self._report("call.answered", command, group=conference, call=call)
-        options = command["wanted"]["options"]
-        if options.get("record"):
-            self._start_own_recording(
-                command["account"],
-                {"type": "call", "id": call},
-                source="OutboundAPI",
-                channels=2 if options.get("recording_channels") == "dual" else 1,
-                track=options.get("recording_track", "both"),
-                trim=options.get("trim", "trim-silence"),
-                callback=callback_of(options, "recording_status_callback"),
-                group=conference,
-            )
+        recording = dialed_recording_of(command["wanted"]["options"])
+        if recording is not None:
+            self._start_own_recording(command["account"], {"type": "call", "id": call}, group=conference, **recording)
 
     def _start_own_recording(
         self,

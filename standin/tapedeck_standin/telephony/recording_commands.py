@@ -162,6 +162,19 @@ class RecordingCommands:
         self.discard(command["recording"])
 
 
+def dialed_recording_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the recording that the options of a dialed call request, as arguments of `start_own`; None without one."""
+    if not options.get("record"):
+        return None
+    return {
+        "source": "OutboundAPI",
+        "channels": 2 if options.get("recording_channels") == "dual" else 1,
+        "track": options.get("recording_track", "both"),
+        "trim": options.get("trim", "trim-silence"),
+        "callback": callback_of(options, "recording_status_callback"),
+    }
+
+
 def callback_of(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """Return the subscription in a participant's options; None without one."""
     url = options.get(name)

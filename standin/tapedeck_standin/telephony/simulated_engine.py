@@ -18,7 +18,7 @@ from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingM
 from tapedeck_standin.telephony.captures import Capture
 from tapedeck_standin.telephony.command_memory import CommandMemory
 from tapedeck_standin.telephony.outbox import Outbox, PendingEvent
-from tapedeck_standin.telephony.recording_commands import RecordingCommands, callback_of
+from tapedeck_standin.telephony.recording_commands import RecordingCommands, callback_of, dialed_recording_of
 
 PROTOCOL: Final = 2
 
@@ -281,18 +281,11 @@ class SimulatedEngine:
 
     def _on_dialed(self, command: Command) -> None:
         """Start the recording of a dialed call if its options request it."""
-        call, options = command["call"], command["wanted"]["options"]
+        call = command["call"]
         self._dialed[call] = command["conference"]
-        if options.get("record"):
-            self._recordings.start_own(
-                command["account"],
-                {"type": "call", "id": call},
-                source="OutboundAPI",
-                channels=2 if options.get("recording_channels") == "dual" else 1,
-                track=options.get("recording_track", "both"),
-                trim=options.get("trim", "trim-silence"),
-                callback=callback_of(options, "recording_status_callback"),
-            )
+        recording = dialed_recording_of(command["wanted"]["options"])
+        if recording is not None:
+            self._recordings.start_own(command["account"], {"type": "call", "id": call}, **recording)
 
     def _record_conference(self, account: str, conference: str, options: Mapping[str, Any]) -> None:
         self._recordings.start_own(
