@@ -62,9 +62,11 @@ def engine() -> str:
     return f"e{fresh()[-20:]}"
 
 
-def listing(live: LiveIndex, engine: str, resource: LiveResource, now: int = NOW, session: int = 1) -> Listing:
-    """List a resource in a session of an engine."""
-    return live.note_listed(ListingSession(engine, session), resource, now)
+def listing(
+    live: LiveIndex, engine: str, resource: LiveResource, now: int = NOW, session: int = 1, opened_at: int = 1 << 40
+) -> Listing:
+    """List a resource in a session of an engine, which was opened after everything else unless a time is stated."""
+    return live.note_listed(ListingSession(engine, session, opened_at), resource, now)
 
 
 def opened(presences: PresenceTable, engine: str, boot: str) -> EnginePresence:
@@ -305,6 +307,26 @@ def test_a_confirmed_pause_is_requested_again(live: LiveIndex, account: TestAcco
     assert version_after(listed) == 4
     for running in (paused_there, capturing):
         assert listing(live, engine, running) is Listing.OVER
+
+
+@pytest.mark.parametrize(
+    ("version", "seconds", "expected"),
+    [(1, 0, Listing.STORED), (2, 0, Listing.PAUSED_AGAIN), (1, 1, Listing.PAUSED_AGAIN)],
+)
+def test_a_list_may_be_older_than_a_pause(
+    live: LiveIndex, account: TestAccount, engine: str, version: int, seconds: int, expected: Listing
+) -> None:
+    """It has a lower version than the pause, which was requested since the session was opened; it is paused anew."""
+    service = api_bootstrap.get_api_services()
+    call = service.calls.register(account.id, to="", from_="", direction="inbound")
+    parent = Parent(account.id, ParentKind.CALL, call.id)
+    recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
+    paused = replace(recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2)
+    service.recordings._store.change_recording(recording, paused, fresh())
+    listed = LiveResource("recording", account.id, recording.id, parent, is_capturing=True, version=version)
+    assert listing(live, engine, listed, opened_at=paused.updated + seconds) is expected
+    found = service.recordings.get(parent, recording.id)
+    assert found == replace(paused, engine=engine, session=1, version=3)
 
 
 def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, engine: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.domain.recording import RecordingStatus
 from tapedeck.ports.engines import QueueAccess
 from tests.client import make_event
 from tests.functions.background_world import World
@@ -215,6 +216,50 @@ def test_a_pause_that_an_engine_has_lost_is_requested_again(
     assert [(sent.body["type"], sent.body["version"]) for sent in world.commands.drain()] == commands
     found = world.services.recordings.get(recording.parent, recording.id)
     assert (found.status, found.is_pending, found.effective_version) == ("paused", bool(commands), confirmed)
+
+
+@pytest.mark.parametrize(
+    ("listed_version", "seconds", "is_reported"),
+    [(1, 5, False), (1, 0, False), (2, 5, True), (1, -5, True)],
+)
+def test_a_list_that_is_older_than_a_pause_raises_no_alarm(
+    world: World, engine: EngineClient, listed_version: int, seconds: int, *, is_reported: bool
+) -> None:
+    """A list that was made before the engine paused is no report that it has ended the pause; it is paused anew anyway.
+
+    It is one if the engine has carried out the pause already, or may have lost it with a start after the pause.
+    """
+    call = world.stage.call()
+    recording = world.stage.recording(call, confirmed_version=1, engine="ast1")
+    live = [
+        {"kind": "call", "id": call.id, "account": call.account},
+        {"kind": "recording", "id": recording.id, "account": call.account, "version": listed_version,
+         "status": "in-progress", "parent": {"type": "call", "id": call.id}},
+    ]  # fmt: skip
+
+    def pause() -> None:
+        paused = world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+        event = engine.event(
+            "recording.paused", recording=recording.id, parent={"type": "call", "id": call.id}, version=paused.version
+        )
+        assert engine.outcomes(event) == ["taken"]
+
+    if seconds < 0:
+        pause()
+        world.clock.step(-seconds)
+        assert opening(engine, live=[], more=True)[0] == 200
+    else:
+        assert opening(engine, live=live[:1])[0] == 200
+        engine.has_session = True
+        world.clock.step(seconds)
+        pause()
+    world.log.drain()
+    assert opening(engine, live=live)[0] == 200
+    lines = [line for line in world.log.drain() if line.get("sid") == recording.id]
+    line = {"operation": "open_engine_session", "engine": "ast1", "boot": BOOT, "sid": recording.id}
+    assert lines == ([line] if is_reported else [])
+    found = world.services.recordings.get(recording.parent, recording.id)
+    assert (found.status, found.version, found.confirmed_version) == ("paused", 3, 2)
 
 
 @pytest.mark.parametrize(

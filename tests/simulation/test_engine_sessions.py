@@ -216,7 +216,7 @@ def test_a_list_is_answered_with_what_is_unknown_and_what_has_ended(world: World
     """Ids that do not exist, or belong to another engine or account, are unknown; final ones have ended."""
     live, ended, foreign = begin(world), begin(world), begin(world)
     world.calls.end(world.account, ended)
-    world.live.note_listed(ListingSession("other", 1), call_resource(world, foreign), world.clock() // 1000)
+    world.live.note_listed(ListingSession("other", 1, 0), call_resource(world, foreign), world.clock() // 1000)
     missing = new_id(world.clock())
     answer = opened(world, boot(world), [call_resource(world, each) for each in (live, ended, foreign, missing)])
     assert (list(answer.unknown), list(answer.ended)) == ([foreign, missing], [ended])
@@ -390,7 +390,7 @@ def test_the_monitor_ends_calls_that_no_engine_ends(world: World, engine: str | 
     if engine is not None:
         for kind, resource in (("call", call), ("conference", conference)):
             listed = LiveResource(kind, world.account, resource)
-            assert world.live.note_listed(ListingSession(engine, 1), listed, world.clock() // 1000) is Listing.STORED
+            assert world.live.note_listed(ListingSession(engine, 1, 0), listed, world.clock() // 1000) is Listing.STORED
     if engine == "deleted":
         world.presences.delete_presence(engine, world.clock() // 1000)
     monitor = world.background.engine_monitor

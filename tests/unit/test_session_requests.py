@@ -115,7 +115,7 @@ def test_everything_that_an_engine_states_is_read() -> None:
         max_calls=30,
         has_more=True,
         live=[
-            LiveResource("call", ACCOUNT, CALL),
+            LiveResource("call", ACCOUNT, CALL, version=3),
             LiveResource("conference", ACCOUNT, CONFERENCE),
             LiveResource("recording", ACCOUNT, RECORDING, Parent(ACCOUNT, ParentKind.CALL, CALL)),
             LiveResource("recording", ACCOUNT, BOOT, Parent(ACCOUNT, ParentKind.CONFERENCE, CONFERENCE)),

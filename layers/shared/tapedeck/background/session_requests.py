@@ -91,5 +91,6 @@ def _read_live(listed: session.LiveResource) -> LiveResource:
     is_capturing = parent is not None and listed.status == RecordingStatus.IN_PROGRESS
     is_running = is_capturing or (parent is not None and listed.status == RecordingStatus.PAUSED)
     return LiveResource(
-        listed.kind, listed.account, listed.id, parent, is_running=is_running, is_capturing=is_capturing
-    )
+        listed.kind, listed.account, listed.id, parent, is_running=is_running, is_capturing=is_capturing,
+        version=listed.version,
+    )  # fmt: skip

@@ -121,7 +121,8 @@ class EngineSessions:
             NotAuthenticated: the engine was deleted a moment ago.
         """
         presence, seq_seen = self._open(engine.name, opening)
-        session = ListingSession(engine.name, presence.session)
+        opened_at = self._converted(presence.opened_at)
+        session = ListingSession(engine.name, presence.session, opened_at)
         listed: defaultdict[Listing, list[str]] = defaultdict(list)
         for resource in opening.live:
             listing = Listing.UNKNOWN
@@ -135,7 +136,6 @@ class EngineSessions:
         counted: Counter[str] = Counter()
         if not opening.has_more:
             at = self._converted(presence.previous_seen_at or presence.opened_at)
-            opened_at = self._converted(presence.opened_at)
             over = self._find_live(presence, lambda found: _is_over(found, presence.session, opened_at))
             counted = self._end_all(presence, at, over, lambda found: found.boot == presence.boot)
             listed[Listing.OVER] += [resource.id for _, resource in over if isinstance(resource, Recording)]

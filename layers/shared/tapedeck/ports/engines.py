@@ -143,7 +143,8 @@ class LiveResource:
     """Which call, conference or recording of an engine is not final; of a recording, `parent` is what is recorded.
 
     `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each. `is_running`: the engine
-    states that the recording is in progress or paused; `is_capturing`: that it is in progress.
+    states that the recording is in progress or paused; `is_capturing`: that it is in progress. `version` is that of the
+    last command that the engine carried out when it made the list, 0 if there was none.
     """
 
     kind: str
@@ -152,14 +153,19 @@ class LiveResource:
     parent: Parent | None = None
     is_running: bool = False
     is_capturing: bool = False
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ListingSession:
-    """The session in which an engine lists what it has; `number` is higher than those of its sessions before."""
+    """The session in which an engine lists what it has; `number` is higher than those of its sessions before.
+
+    `opened_at` is when it was opened first, in seconds.
+    """
 
     engine: str
     number: int
+    opened_at: int
 
 
 class Listing(StrEnum):
@@ -167,7 +173,10 @@ class Listing(StrEnum):
 
     STORED = "stored"
     PAUSED_AGAIN = "paused_again"
-    """Stored, but the engine captures although a request has paused the recording: the pause is sent again (C-234)."""
+    """Stored, but the engine captures although a request has paused the recording: the pause is sent again (C-234).
+
+    Not if the list may have been made before the engine carried out the pause (C-289).
+    """
     OVER = "over"
     """The resource is final, or a recording that has stopped although the engine captures it (C-242)."""
     UNKNOWN = "unknown"
@@ -206,8 +215,9 @@ class LiveStore(Protocol):
 
         Not so a recording of a call or conference of another engine (C-270).
 
-        A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234); a
-        pause that the engine made by itself has ended at `now` (seconds).
+        A confirmed pause of a recording that the engine captures is requested again, with a new version (C-234), even
+        if the list may be older than the pause (C-289). A pause that the engine made by itself has ended at `now`, in
+        seconds.
         """
         ...
 

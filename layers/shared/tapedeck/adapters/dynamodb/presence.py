@@ -27,7 +27,7 @@ from tapedeck.domain.engine_command import is_pending
 from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED, RecordingStatus
+from tapedeck.domain.recording import DAY_SECONDS, UNFINISHED, Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.engines import Listing, ListingSession, LiveResource
 
@@ -201,7 +201,8 @@ class LiveIndex(ConditionalTable):
             self._try(_resume(_key(resource), recording.version + 1, now, when=is_unchanged))
             return Listing.STORED
         is_sent_again = self._try(update(_key(resource), {"version": NEXT_VERSION}, when=is_unchanged))
-        return Listing.PAUSED_AGAIN if is_sent_again else Listing.STORED
+        is_contradiction = is_sent_again and not _may_precede(recording, resource, session)
+        return Listing.PAUSED_AGAIN if is_contradiction else Listing.STORED
 
     def _assign(self, session: ListingSession, resource: LiveResource) -> Item:
         """Assign a resource to an engine and its session, if it is live and not another engine's or newer session's.
@@ -315,6 +316,14 @@ def _rejected(item: Item | None, session: ListingSession, resource: LiveResource
         return Listing.OVER
     is_newer = item.get("engine") == session.engine and item.get(_SESSION, 0) > session.number
     return Listing.SUPERSEDED if is_newer else Listing.UNKNOWN
+
+
+def _may_precede(paused: Recording, resource: LiveResource, session: ListingSession) -> bool:
+    """Whether a list may have been made before the engine carried out the confirmed pause of a recording (C-289).
+
+    So if it names an earlier version, and the pause was requested in the same session: no restart can have lost it.
+    """
+    return resource.version < paused.version and paused.updated >= session.opened_at
 
 
 def _resume(key: Key, version: int, now: int, *, when: Condition) -> Write:
