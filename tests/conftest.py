@@ -15,8 +15,9 @@ import pytest
 
 # Before any test or fixture imports these modules: their asserts are rewritten only then.
 pytest.register_assert_rewrite(
-    "tests.functions.stage", "tests.functions.rules", "tests.functions.empty_lists", "tests.functions.background_world"
-)
+    "tests.contract.queue_rules", "tests.functions.background_world", "tests.functions.empty_lists",
+    "tests.functions.reported_events", "tests.functions.rules", "tests.functions.stage",
+)  # fmt: skip
 
 from tests import thoroughness
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway

@@ -1,10 +1,10 @@
 """The contract of `ports.messaging.Queue`: the adapter over moto's SQS, and the in-memory double."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -15,71 +15,38 @@ from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BY
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
-from tapedeck.ports.messaging import Queue, QueueMessage
+from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryQueue
+from tests.contract.queue_rules import (
+    MAX_RECEIVES,
+    START_MS,
+    STEPS,
+    VISIBILITY_SECONDS,
+    MotoQueue,
+    QueueRules,
+    ReceivedMessage,
+    compare,
+)
 from tests.thoroughness import scaled
-
-VISIBILITY_SECONDS = 30
-MAX_RECEIVES = 3
-
-
-class ReceivedMessage(NamedTuple):
-    """A received message."""
-
-    group: str
-    id: str
-    body: str
-    receives: int
-    receipt: str
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """The attributes that must be equal in both queues."""
-        return self.group, self.id, self.receives
-
-
-class Harness(Protocol):
-    """A queue with its consumer, dead-letter queue and clock."""
-
-    @property
-    def queue(self) -> Queue:
-        """The queue under test."""
-        ...
-
-    def receive(self, max_messages: int = 10) -> list[ReceivedMessage]:
-        """Receive messages."""
-        ...
-
-    def receive_dead(self) -> list[ReceivedMessage]:
-        """Receive dead letters."""
-        ...
-
-    def delete(self, receipt: str) -> None:
-        """Delete a message by its receipt."""
-        ...
-
-    def return_messages(self, receipts: Sequence[str]) -> None:
-        """Make messages visible again."""
-        ...
-
-    def wait(self, seconds: float) -> None:
-        """Advance the clock."""
-        ...
 
 
 class MemoryHarness:
     """The in-memory double."""
 
     def __init__(self) -> None:
-        self.now = 1_795_250_675_000
+        self.now = START_MS
         names: dict[str, Any] = {"visibility_seconds": VISIBILITY_SECONDS, "max_receives": MAX_RECEIVES}
         self.dead_letters = MemoryQueue(lambda: self.now, **names, dead_letters=None, name="dead.fifo")
         self.queue = MemoryQueue(lambda: self.now, **names, dead_letters=self.dead_letters, name="test.fifo")
 
-    def receive(self, max_messages: int = 10) -> list[ReceivedMessage]:
+    def send(self, *names: str) -> None:
+        """Send a message for each name."""
+        self.queue.send([message(name) for name in names])
+
+    def receive(self, limit: int = 10) -> list[ReceivedMessage]:
         """Receive messages."""
-        return self._receive(self.queue, max_messages)
+        return self._receive(self.queue, limit)
 
     def receive_dead(self) -> list[ReceivedMessage]:
         """Receive dead letters."""
@@ -89,79 +56,34 @@ class MemoryHarness:
         """Delete a message."""
         assert self.queue.delete(receipt)
 
-    def return_messages(self, receipts: Sequence[str]) -> None:
-        """Make messages visible again."""
-        self.queue.return_messages(receipts)
+    def release(self, receipt: str) -> None:
+        """Make a message visible again at once."""
+        self.queue.return_messages([receipt])
 
     def wait(self, seconds: float) -> None:
         """Advance the clock."""
         self.now += round(seconds * 1000)
 
-    def _receive(self, queue: MemoryQueue, max_messages: int) -> list[ReceivedMessage]:
+    def _receive(self, queue: MemoryQueue, limit: int) -> list[ReceivedMessage]:
         return [
-            ReceivedMessage(each.group, each.id, each.body, each.receive_count, each.receipt)
-            for each in queue.receive(max_messages)
+            ReceivedMessage(each.id, each.receive_count, each.receipt, each.body, each.group)
+            for each in queue.receive(limit)
         ]
 
 
-class MotoHarness:
-    """The adapter over moto, with a fake clock that advances by a microsecond at each read."""
+class MotoHarness(MotoQueue):
+    """The adapter over moto."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1_795_250_675_000.0
-        monkeypatch.setattr("moto.sqs.models.unix_time_millis", self._tick)
-        monkeypatch.setattr("moto.sqs.models.unix_time", lambda: self._tick() / 1000)
-        self._client = make_full_client("sqs")
-        self._dead = self._create({})
-        named = self._client.get_queue_attributes(QueueUrl=self._dead, AttributeNames=["QueueArn"])
-        policy = {"deadLetterTargetArn": named["Attributes"]["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
-        self._url = self._create({"RedrivePolicy": json.dumps(policy)})
-        self.queue = SqsQueue(make_client("sqs"), self._url, never)
+        super().__init__(monkeypatch, ".fifo", {"FifoQueue": "true"})
+        self.queue = SqsQueue(make_client("sqs"), self.url, never)
 
-    def receive(self, max_messages: int = 10) -> list[ReceivedMessage]:
-        """Receive messages."""
-        return self._receive(self._url, max_messages)
+    def send(self, *names: str) -> None:
+        """Send a message for each name."""
+        self.queue.send([message(name) for name in names])
 
-    def receive_dead(self) -> list[ReceivedMessage]:
-        """Receive dead letters."""
-        return self._receive(self._dead, 10)
 
-    def delete(self, receipt: str) -> None:
-        """Delete a message."""
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
-
-    def return_messages(self, receipts: Sequence[str]) -> None:
-        """Make messages visible again."""
-        for receipt in receipts:
-            self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
-
-    def wait(self, seconds: float) -> None:
-        """Advance moto's clock."""
-        self.now += seconds * 1000
-
-    def _tick(self) -> float:
-        self.now += 0.001
-        return self.now
-
-    def _create(self, attributes: Mapping[str, str]) -> str:
-        attributes = {"FifoQueue": "true", "VisibilityTimeout": str(VISIBILITY_SECONDS), **attributes}
-        url: str = self._client.create_queue(QueueName=f"{token_hex(8)}.fifo", Attributes=attributes)["QueueUrl"]
-        return url
-
-    def _receive(self, url: str, max_messages: int) -> list[ReceivedMessage]:
-        answer = self._client.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=max_messages, MessageSystemAttributeNames=["All"]
-        )
-        return [
-            ReceivedMessage(
-                each["Attributes"]["MessageGroupId"],
-                each["Attributes"]["MessageDeduplicationId"],
-                each["Body"],
-                int(each["Attributes"]["ApproximateReceiveCount"]),
-                each["ReceiptHandle"],
-            )
-            for each in answer.get("Messages", ())
-        ]
+FifoHarness = MemoryHarness | MotoHarness
 
 
 def never(seconds: float) -> None:
@@ -170,7 +92,7 @@ def never(seconds: float) -> None:
 
 
 @pytest.fixture(params=["memory", "sqs"])
-def harness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Harness:
+def harness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FifoHarness:
     """Run each test against both."""
     if request.param == "memory":
         return MemoryHarness()
@@ -190,10 +112,10 @@ def messages(names: str) -> list[QueueMessage]:
 
 def names_of(received: Sequence[ReceivedMessage]) -> str:
     """Join the ids of received messages."""
-    return " ".join(each.id for each in received)
+    return " ".join(each.name for each in received)
 
 
-def test_delivers_every_message(harness: Harness) -> None:
+def test_delivers_every_message(harness: FifoHarness) -> None:
     """More than one batch of messages arrives once each, in group order, with body, group and id."""
     sent = [message(f"{group}{number}", text="é\n", number=number) for number in range(9) for group in "abc"]
     harness.queue.send(sent)
@@ -204,19 +126,19 @@ def test_delivers_every_message(harness: Harness) -> None:
             harness.delete(each.receipt)
     for group in "abc":
         mine = [each for each in received if each.group == group]
-        assert [(each.id, json.loads(each.body), each.receives) for each in mine] == [
+        assert [(each.name, json.loads(each.body), each.receives) for each in mine] == [
             (each.id, dict(each.body), 1) for each in sent if each.group == group
         ]
     assert len(received) == len(sent)
 
 
-def test_sending_no_messages(harness: Harness) -> None:
+def test_sending_no_messages(harness: FifoHarness) -> None:
     """Sending an empty list sends nothing."""
     harness.queue.send([])
     assert harness.receive() == []
 
 
-def test_body_is_canonical_json(harness: Harness) -> None:
+def test_body_is_canonical_json(harness: FifoHarness) -> None:
     """A body is compact ASCII JSON with sorted names, so that repetitions are byte-identical (REL-6)."""
     harness.queue.send([QueueMessage({"b": [1, None], "a": {"d": "é\x00\ufffe", "c": True}}, "x", "1")])
     harness.queue.send([QueueMessage({"a": {"c": True, "d": "é\x00\ufffe"}, "b": [1, None]}, "y", "2")])
@@ -224,7 +146,7 @@ def test_body_is_canonical_json(harness: Harness) -> None:
     assert [each.body for each in harness.receive()] == [expected, expected]
 
 
-def test_message_in_flight_blocks_its_group(harness: Harness) -> None:
+def test_message_in_flight_blocks_its_group(harness: FifoHarness) -> None:
     """A message in flight blocks later ones of its group until it is deleted, but no other group."""
     harness.queue.send(messages("a1 a2 b1 a3 b2"))
     (first,) = harness.receive(1)
@@ -236,7 +158,7 @@ def test_message_in_flight_blocks_its_group(harness: Harness) -> None:
     assert names_of(harness.receive()) == "a2 a3"
 
 
-def test_deduplicates_for_five_minutes(harness: Harness) -> None:
+def test_deduplicates_for_five_minutes(harness: FifoHarness) -> None:
     """A message with a known id is dropped, even with other content, within five minutes of the first."""
     harness.queue.send([*messages("a1 a2"), message("a1", again=True)])
     harness.queue.send(messages("a2 a3"))
@@ -248,87 +170,53 @@ def test_deduplicates_for_five_minutes(harness: Harness) -> None:
     assert [each.key for each in harness.receive()] == [("b", "a1", 1)]
 
 
-def test_undeleted_message_is_received_again(harness: Harness) -> None:
-    """An undeleted message comes again after the visibility timeout, first in its group, with a higher count."""
-    harness.queue.send(messages("a1 a2 b1"))
+def test_undeleted_message_keeps_its_position(harness: FifoHarness) -> None:
+    """After the visibility timeout, an undeleted message comes first in its group."""
+    harness.send("a1", "a2")
     assert names_of(harness.receive(1)) == "a1"
-    (other,) = harness.receive(1)
-    harness.delete(other.receipt)
-    harness.wait(VISIBILITY_SECONDS - 1)
-    assert harness.receive() == []
-    harness.wait(1.1)
+    harness.wait(31)
     assert [each.key for each in harness.receive()] == [("a", "a1", 2), ("a", "a2", 1)]
 
 
-def test_returned_message_is_received_again_at_once(harness: Harness) -> None:
-    """A returned message keeps its position and has a higher receive count."""
+def test_released_message_keeps_its_position(harness: FifoHarness) -> None:
+    """Released messages come first in their group, also before those that were sent later."""
     for each in messages("a1 a2 b1 a3"):
         harness.queue.send([each])
     first = harness.receive(2)
     assert names_of(first) == "a1 a2"
     assert names_of(harness.receive()) == "b1"
-    harness.return_messages([each.receipt for each in first])
+    for returned in first:
+        harness.release(returned.receipt)
     assert [each.key for each in harness.receive()] == [("a", "a1", 2), ("a", "a2", 2), ("a", "a3", 1)]
 
 
-def test_message_is_dead_lettered_after_too_many_receives(harness: Harness) -> None:
-    """The dead-letter queue gets the unchanged message, and the next one of its group is received."""
-    harness.queue.send(messages("a1 a2"))
-    body = ""
-    for count in range(1, MAX_RECEIVES + 1):
+def test_dead_lettered_message_unblocks_its_group(harness: FifoHarness) -> None:
+    """The receive that moves a message to the dead-letter queue returns the next one of its group."""
+    harness.send("a1", "a2")
+    for _ in range(3):
         (first,) = harness.receive(1)
-        assert first.key == ("a", "a1", count)
-        body = first.body
-        harness.return_messages([first.receipt])
-        assert harness.receive_dead() == []
+        harness.release(first.receipt)
     assert [each.key for each in harness.receive()] == [("a", "a2", 1)]
-    (dead,) = harness.receive_dead()
-    assert (dead.key, dead.body) == (("a", "a1", MAX_RECEIVES + 1), body)
+    assert [each.key for each in harness.receive_dead()] == [("a", "a1", 4)]
 
 
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("send"), st.sampled_from("abc")),
-        st.tuples(st.just("receive"), st.just("")),
-        st.tuples(st.sampled_from(["delete", "return"]), st.sampled_from("abc")),
-        st.tuples(st.just("wait"), st.sampled_from(["1", "15", "31"])),
-    ),
-    min_size=5,
-    max_size=40,
-)
+class TestFifoQueue(QueueRules):
+    """What holds for every queue."""
 
 
 @pytest.mark.sized
 @settings(max_examples=scaled(deep=60, ci=16, fast=4), deadline=None, database=None)
 @given(STEPS)
 def test_double_behaves_like_moto(aws: None, steps: list[tuple[str, str]]) -> None:
-    """Random sends, receives, deletes, returns and waits give the same results in both.
+    """Random sends, receives, deletes, releases and waits give the same results in both.
 
     Messages are received one at a time: moto reorders several messages of a group that expire together.
     """
     del aws  # only has to be there
     with pytest.MonkeyPatch.context() as monkeypatch:
-        harnesses: tuple[Harness, Harness] = (MemoryHarness(), MotoHarness(monkeypatch))
-        receipts_by_group: dict[str, tuple[str, str]] = {}
-        for number, (step, argument) in enumerate(steps):
-            match step:
-                case "send":
-                    for harness in harnesses:
-                        harness.queue.send([QueueMessage({}, argument, f"{argument}{number}")])
-                case "receive":
-                    mine, theirs = (harness.receive(1) for harness in harnesses)
-                    assert [each.key for each in mine] == [each.key for each in theirs]
-                    for one, other in zip(mine, theirs, strict=True):
-                        receipts_by_group[one.group] = one.receipt, other.receipt
-                case "wait":
-                    for harness in harnesses:
-                        harness.wait(float(argument))
-                    receipts_by_group.clear()  # moto still accepts expired receipts
-                case _:
-                    for harness, receipt in zip(harnesses, receipts_by_group.pop(argument, ()), strict=False):
-                        harness.delete(receipt) if step == "delete" else harness.return_messages([receipt])
-        mine, theirs = (harness.receive_dead() for harness in harnesses)
-        assert [each.key for each in mine] == [each.key for each in theirs]
+        pair = MemoryHarness(), MotoHarness(monkeypatch)
+        mine, theirs = compare(steps, pair, lambda queue, _seconds: queue.receive(1))
+    assert mine == theirs
 
 
 @dataclass
