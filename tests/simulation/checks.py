@@ -58,7 +58,7 @@ def _unsettled(world: World) -> Iterator[str]:
 def _misplaced_media(world: World) -> Iterator[str]:
     """Exactly the completed recordings have media; no final recording is still being captured.
 
-    Two exceptions: media that arrive after their recording timed out, with a lost event; and an interrupted deletion,
+    An empty object in place of a capture is none (C-274). Two exceptions: media that arrive after their recording timed out, with a lost event; and an interrupted deletion,
     which removes the media first (the client retries it).
     """
     lost_media = {
@@ -66,9 +66,10 @@ def _misplaced_media(world: World) -> Iterator[str]:
     }
     statuses = {key[1].removeprefix("REC#"): image["status"]["S"] for key, image in world.history.recordings()}
     names = defaultdict(set)
-    for path in world.objects.content:
+    for path, body in world.objects.content.items():
         _, recording, name = path.split("/")
-        names[recording].add(name)
+        if body or name != "capture.wav":
+            names[recording].add(name)
     for recording, status in statuses.items():
         expected = {"original.wav", "original.mp3"} if status == "completed" else set()
         is_broken_off = not names[recording] and recording in world.deletions

@@ -30,7 +30,7 @@ def upload(world: World, recording: str, milliseconds: int) -> None:
 @pytest.mark.sized
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_capture_finishes_once(seed: int) -> None:
-    """Each recording with a capture becomes completed or absent once, and no capture stays in the bucket."""
+    """Each recording with a capture becomes completed or absent once; an empty object replaces each capture (C-274)."""
     with World(seed, event_fault_rate=FAULT_RATE) as world:
         ends: dict[str, list[str]] = {}
         note = world.history.note
@@ -66,6 +66,7 @@ def test_every_capture_finishes_once(seed: int) -> None:
         assert ends == expected
         assert world.history.wrong == []
         assert world.unexpected_errors == []
-        assert [key for key in world.objects.content if key.endswith("/capture.wav")] == []
+        captures = {key: body for key, body in world.objects.content.items() if key.endswith("/capture.wav")}
+        assert captures == {f"{world.account}/{name}/capture.wav": b"" for name in expected}
         finished = [name for name, found in ends.items() if found[-1] == "completed"]
-        assert {key.split("/")[1] for key in world.objects.content} == set(finished)
+        assert {key.split("/")[1] for key in world.objects.content if key not in captures} == set(finished)
