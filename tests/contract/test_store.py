@@ -168,6 +168,22 @@ def test_conditional_start_on_a_call(store: Store, account: TestAccount) -> None
         store.start_call_recording(recording_of(first.parent, call.id), read, frozenset())
 
 
+def test_a_start_may_depend_on_the_engine_of_the_call(store: Store, account: TestAccount) -> None:
+    """A call of no engine, or of another one than the given ones, is not recorded; it is in the error."""
+    owned = put_call(store, account)
+    store.put_call(replace(call := put_call(store, account), id=(other := fresh()), engine="ast1"))
+    for name, engine in ((owned.id, None), (other, "ast1")):
+        recording = recording_of(Parent(account.id, ParentKind.CALL, name), name)
+        with pytest.raises(ParentConflict) as failed:
+            store.start_call_recording(recording, None, frozenset(), frozenset({"ast2", "ast3"}))
+        assert failed.value.found == replace(call, id=name, engine=engine)
+    many = frozenset({"ast1", *(f"engine-{number}" for number in range(99))})
+    store.start_call_recording(recording, None, frozenset(), many)
+    found = store.get_call(account.id, other)
+    assert found is not None
+    assert found.active_recordings == {recording.id}
+
+
 def test_start_is_idempotent(store: Store, account: TestAccount) -> None:
     """A repeated start of the same recording changes nothing."""
     call = put_call(store, account)

@@ -214,7 +214,9 @@ def test_a_new_conference_gets_the_engine_with_most_room(world: World) -> None:
 
 
 def test_dialing_into_a_conference_of_an_engine_needs_no_choice(world: World) -> None:
-    """The conference's engine dials, even if it is not known to be alive."""
+    """The conference's engine dials, also if it is full and another one has room."""
+    register(world, "ast1")
+    register(world, "ast7", max_calls=0)
     conference = of_engine(world, world.stage.conference(), "ast7")
     path = (*conference_path(world.client("twilio"), conference), "Participants")
     assert world.client("twilio").post(*path, form={"From": "client:a", "To": "client:b"}).status == 201

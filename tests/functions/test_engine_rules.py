@@ -54,6 +54,40 @@ def test_no_recording_starts_on_a_lost_engine(world: World, dialect: str) -> Non
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("others", ["none", "alive", "lost"])
+def test_no_recording_starts_on_an_engine_without_a_session(world: World, dialect: str, others: str) -> None:
+    """An engine that never opened a session is answered like a lost one, also if others are alive (C-281)."""
+    if others != "none":
+        open_session(world, "ast2", seconds_ago=0 if others == "alive" else 45)
+    client, call = world.client(dialect), world.stage.call(engine="ast1")
+    world.discard()
+    answer = client.post(*call_path(client, call, ""))
+    assert (answer.status, answer.body["code"], answer.headers["retry-after"]) == (*LOST[dialect], "1")
+    assert world.changes() == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_call_without_an_engine_needs_a_live_one(world: World, dialect: str) -> None:
+    """Of an unknown engine nothing shows that it is away, unless no engine at all is alive (C-121)."""
+    client, call = world.client(dialect), world.stage.call()
+    assert create(client, call) == LOST[dialect]
+    open_session(world, "ast2", seconds_ago=45)
+    assert create(client, call) == LOST[dialect]
+    open_session(world, "ast3", seconds_ago=44)
+    assert create(client, call) == (CREATED[dialect], None)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_engine_is_known_as_soon_as_its_session_is_open(world: World, dialect: str) -> None:
+    """The presences are remembered for 5 seconds, but read again before a recording is refused."""
+    client, call = world.client(dialect), world.stage.call(engine="ast1")
+    open_session(world, "ast2")
+    assert create(client, call) == LOST[dialect]
+    open_session(world, "ast1")
+    assert create(client, call) == (CREATED[dialect], None)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_lost_engine_changes_no_other_answer(world: World, dialect: str) -> None:
     """A running recording is returned, an ended call is not eligible, and an unknown one is not found."""
     open_session(world, "ast1", seconds_ago=45)
@@ -74,14 +108,15 @@ def test_the_engine_of_a_conference_is_that_of_its_calls(world: World) -> None:
 
 
 def test_no_participant_is_dialed_by_a_lost_engine(world: World) -> None:
-    """Dialing into a conference of a lost engine is 503, and nothing is written; another conference goes on."""
+    """Dialing into a conference of an engine that is lost, or was never seen, is 503, and nothing is written."""
     open_session(world, "ast1", seconds_ago=45)
     open_session(world, "ast2", seconds_ago=44)
     client, form = world.client("twilio"), {"From": "client:a", "To": "client:b"}
-    lost, alive = (world.stage.conference(engine=engine) for engine in ("ast1", "ast2"))
+    lost, alive, never_seen = (world.stage.conference(engine=engine) for engine in ("ast1", "ast2", "ast3"))
     world.discard()
-    answer = client.post(*conference_path(client, lost), "Participants", form=form)
-    assert (answer.status, answer.body["code"]) == (503, 20503)
+    for conference in (lost, never_seen):
+        answer = client.post(*conference_path(client, conference), "Participants", form=form)
+        assert (answer.status, answer.body["code"]) == (503, 20503)
     assert world.changes() == []
     assert client.post(*conference_path(client, alive), "Participants", form=form).status == 201
 
@@ -114,10 +149,10 @@ def test_a_second_recording_needs_a_restart(world: World) -> None:
 
 
 def test_the_check_costs_one_query_in_five_seconds(world: World) -> None:
-    """The presences are read once, and the call only if an engine is lost."""
+    """The presences are read once; the call only if an engine is lost, and the presences again before a refusal."""
     open_session(world, "ast1")
     client, calls = world.client("twilio"), [world.stage.call(engine="ast1") for _ in range(4)]
-    assert create(client, world.stage.call())[0] == 201
+    assert create(client, world.stage.call(engine="ast1"))[0] == 201
     world.clock.step(5)
     costs = []
     for call, seconds in zip(calls, (0, 4, 1, 60), strict=True):
@@ -129,5 +164,19 @@ def test_the_check_costs_one_query_in_five_seconds(world: World) -> None:
         ["Query", "TransactWriteItems"],
         ["TransactWriteItems"],
         ["Query", "TransactWriteItems"],
-        ["GetItem", "Query", "GetItem"],  # the credentials again, and the call
+        ["GetItem", "Query", "GetItem", "Query"],  # the credentials again, and the call
     ]
+
+
+def test_the_write_checks_the_engine_of_the_call(world: World) -> None:
+    """While every engine is alive, a call is not read: the write finds that its engine is not among them."""
+    open_session(world, "ast1")
+    client = world.client("twilio")
+    assert create(client, world.stage.call(engine="ast1"))[0] == 201
+    costs = []
+    for engine in ("ast2", None):
+        call = world.stage.call(engine=engine)
+        with world.recorded_requests() as requests:
+            create(client, call)
+        costs.append(list(requests))
+    assert costs == [["TransactWriteItems", "Query"], ["TransactWriteItems", "TransactWriteItems"]]

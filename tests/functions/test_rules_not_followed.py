@@ -10,7 +10,7 @@ from tests.client import FunctionClient
 from tests.conftest import DYNAMODB_URL
 from tests.functions.cases import WrongAnswerError, check, make_sids
 from tests.functions.objects import Objects
-from tests.functions.stage import Stage, Wire, call_path, participant_path
+from tests.functions.stage import Stage, Wire
 from tests.wire.facts import UnfollowedRule, load
 
 pytestmark = pytest.mark.skipif(bool(DYNAMODB_URL), reason="these rules do not depend on the database")
@@ -28,14 +28,3 @@ def test_the_rule_is_followed(
     for case in rule.cases:
         if client.dialect.name in (case.dialects or rule.dialects):
             check(client, wire, case, sids)
-
-
-def test_requests_succeed_without_an_engine(client: FunctionClient, stage: Stage) -> None:
-    """Without an engine that ever reported, a recording starts and a participant is added as with one (C-121)."""
-    started = client.post(*call_path(client, stage.call(), ""))
-    is_twilio = client.dialect.name == "twilio"
-    assert (started.status, started.body["status"]) == (201 if is_twilio else 200, "in-progress")
-    if is_twilio:
-        form = {"From": "+12025550143", "To": "+12025550178"}
-        added = client.post(*participant_path(client, stage.conference()), form=form)
-        assert (added.status, added.body["status"]) == (201, "queued")

@@ -14,6 +14,7 @@ import pytest
 
 from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.identity import new_id
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tests.client import DIALECTS, Answer
 from tests.conftest import TestAccount
@@ -153,17 +154,36 @@ def test_an_injected_fault_leaves_pauses_unconfirmed(simulated: StandIn, dialect
     assert client.post(*path, form={"Status": "stopped"}).status == 200
 
 
-def test_without_an_engine_a_pause_is_not_confirmed(aws: None, dialect: str) -> None:
-    """A pause is answered at once with the dialect's error, and stays requested; other updates do not wait."""
+def test_without_an_engine_nothing_is_confirmed_and_nothing_starts(aws: None, dialect: str) -> None:
+    """A new recording and a pause are answered at once with the dialect's errors; other updates do not wait.
+
+    The recording is one whose start is reported by hand; the pause stays requested (C-281).
+    """
     del aws  # only has to be there
     with serving("none", {**WAITS, "CONFIRM_WITHIN_MS": "10000"}) as standin:
-        update = make_recording(standin, _new_account(), dialect)
+        account = _new_account()
+        client = HttpFunctionClient(DIALECTS[dialect], account.id, account.token, standin=standin)
+        control = ControlClient(standin, client.sid(ResourceType.ACCOUNT, account.id))
+        call = control.post("/calls").body["sid"][dialect]
         started = time.monotonic()
+        refused = client.post("Calls", call, "Recordings", form={})
+        assert (refused.status, refused.body["code"]) == (503, {"twilio": 20503, "signalwire": 20504}[dialect])
+        assert client.get("Calls", call, "Recordings").body["recordings"] == []
+        recording = client.sid(ResourceType.RECORDING, new_id(1))
+        event = {"type": "recording.started", "source": "RecordVerb", "recording": recording}
+        reported = control.post("/events", {**event, "parent": {"type": "call", "id": call}})
+        assert reported.body["outcome"] == "taken"
+
+        def update(status: str) -> Answer:
+            return client.post("Calls", call, "Recordings", recording, form={"Status": status})
+
         assert is_not_confirmed(update("paused"), dialect)
         assert is_not_confirmed(update("paused"), dialect)
         assert time.monotonic() - started < 10
         assert update("in-progress").status == 200
         assert update("stopped").status == 200
+        (engine,) = control.get("/engines").body["engines"]
+        assert engine["presence"] == "never seen"
 
 
 def test_an_external_engine_confirms_pauses(aws: None, dialect: str) -> None:

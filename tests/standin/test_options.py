@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tapedeck.background.webhook_delivery import RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
+from tapedeck.domain.identity import new_id
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
 from tapedeck_standin.app.banner import print_banner
@@ -396,19 +397,32 @@ def test_settings_of_a_connector_are_printed() -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.parametrize("engine", ["none", "external"])
+def test_fixtures_need_no_engine(tmp_path: Path, engine: str) -> None:
+    """A recording of the file is there although no engine is alive yet that could begin it."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text("{calls: [{}], recordings: [{call: 1, status: in-progress}]}")
+    with running_standin("--engine", engine, "--fixtures", str(file), "--store", "memory") as (standin, created):
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        shown = [each["sid"] for each in api.get("Recordings").body["recordings"]]
+    assert [line.split()[1] for line in created[1:]] == shown
+
+
+@pytest.mark.ci
 def test_without_an_engine_only_reported_events_happen() -> None:
     """With `--engine none` commands wait; events by hand move the states as those of an engine."""
     with running_standin("--engine", "none", "--store", "memory") as (standin, _):
         control = ControlClient(standin)
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         call = control.post("/calls").body["sid"]["twilio"]
-        started = api.post("Calls", call, "Recordings")
-        assert started.status == 201
-        path = ("Calls", call, "Recordings", started.body["sid"])
+        recording = api.sid(ResourceType.RECORDING, new_id(1))
+        path = ("Calls", call, "Recordings", recording)
+        subject = {"parent": {"type": "call", "id": call}, "recording": recording}
+        started = {"type": "recording.started", **subject, "source": "RecordVerb"}
+        assert control.post("/events", started).body["outcome"] == "taken"
         assert api.post(*path, form={"Status": "stopped"}).status == 200
         (engine,) = control.get("/engines").body["engines"]
-        assert (engine["presence"], engine["commands_waiting"]) == ("never seen", 2)
-        subject = {"parent": {"type": "call", "id": call}, "recording": started.body["sid"]}
+        assert (engine["presence"], engine["commands_waiting"]) == ("never seen", 1)
         for event in (
             {"type": "recording.stopped", **subject, "version": 2},
             {"type": "recording.absent", **subject, "reason": "only_silence"},

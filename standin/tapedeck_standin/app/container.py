@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from typing import Any, Final
 import click
 
 from tapedeck.adapters.clock import system_clock
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
@@ -21,6 +24,7 @@ from tapedeck.bootstrap.engine_administration import get_engine_admin_services
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.engine import MediaEngine
+from tapedeck.operations.recordings import Recordings
 from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
@@ -213,7 +217,10 @@ def build_application(
     if engine is not None:
         engine.step()  # its session must be older than everything that it has
     if setting.fixtures is not None:
-        loader = FixtureLoader(registry, telephony, api_services.recordings, api_keys.create, scheduler.run, clock)
+        table = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
+        # No engine need be alive: what a file describes exists when the stand-in is ready.
+        recordings = Recordings(ResourceTable(table), clock)
+        loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))

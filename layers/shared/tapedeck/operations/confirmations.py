@@ -1,12 +1,11 @@
 """Wait until the media engine has confirmed a pause or a stop of a recording (C-225)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
-from tapedeck.domain.engine import EnginePresence
 from tapedeck.domain.errors import NotConfirmed, NotEligibleForRecording, StoreFailure
 from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.engine_rules import KnownPresences
+from tapedeck.operations.engine_rules import KnownPresences, may_be_alive
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.confirmations import Patience, UrgentSender
 from tapedeck.ports.engines import PresenceStore
@@ -117,7 +116,7 @@ class Confirmations:
         except StoreFailure:
             return  # the stream sends the command; the deadline holds anyway
         presences = self._presences.read()
-        if presences is not None and not self._may_be_alive(engine, presences):
+        if presences is not None and not may_be_alive(engine, presences, self._clock() // 1000):
             raise NotConfirmed("engine_lost")
         if engine is None:
             return
@@ -125,12 +124,6 @@ class Confirmations:
             self._sender.send(engine, recording)
         except StoreFailure:
             self._report_unsent(recording)
-
-    def _may_be_alive(self, engine: str | None, presences: Mapping[str, EnginePresence]) -> bool:
-        """Whether the engine is alive; of an unknown one, whether any engine is (C-231)."""
-        now = self._clock() // 1000
-        alive = {name for name, presence in presences.items() if presence.is_alive(now)}
-        return engine in alive if engine is not None else bool(alive)
 
     def _engine_of(self, parent: Parent, engine: str | None) -> str | None:
         """Return the engine of a recording: its own, else that of what is recorded, else of the call's conference.

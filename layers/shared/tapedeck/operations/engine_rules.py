@@ -36,18 +36,33 @@ class KnownPresences:
         now = self._clock(), self._monotonic_clock()
         # Neither a clock that was set back nor a process that stood still may make them look newer.
         if self._read_at is None or not all(0 <= now[i] - self._read_at[i] < PRESENCE_FRESH_MS for i in (0, 1)):
-            try:
-                self._known = {each.engine: each for each in self._store.list_presences()}
-            except StoreFailure:
-                return None
-            self._read_at = now
+            return self.read_again()
+        return self._known
+
+    def read_again(self) -> Mapping[str, EnginePresence] | None:
+        """Return the presences by engine, read now; None if they cannot be read."""
+        now = self._clock(), self._monotonic_clock()
+        try:
+            self._known = {each.engine: each for each in self._store.list_presences()}
+        except StoreFailure:
+            return None
+        self._read_at = now
         return self._known
 
 
-class EngineRules:
-    """Rejects what a lost engine, or one that lacks a capability, would never do.
+def may_be_alive(engine: str | None, presences: Mapping[str, EnginePresence], now: int) -> bool:
+    """Whether an engine is alive at a time in seconds; of None, an unknown one, whether any engine is (C-231).
 
-    An engine that is unknown, because it opened no session, is not checked; nor is any if the presences cannot be read.
+    An engine that never opened a session is not (C-281).
+    """
+    alive = {name for name, presence in presences.items() if presence.is_alive(now)}
+    return engine in alive if engine is not None else bool(alive)
+
+
+class EngineRules:
+    """Rejects what an engine that is not alive, or that lacks a capability, would never do.
+
+    Nothing is checked if the presences cannot be read.
 
     Args:
         presences: which engines are alive, and what they can do.
@@ -60,20 +75,25 @@ class EngineRules:
         self._store = store
         self._clock = clock
 
-    def are_met_by_all(self, needed: frozenset[str]) -> bool:
-        """Whether every engine is alive and has these capabilities: then no engine has to be looked up."""
-        presences = self._presences.read() or {}
-        return all(self._is_alive(each) and each.capabilities.include(needed) for each in presences.values())
+    def find_ready(self, needed: frozenset[str]) -> frozenset[str] | None:
+        """Return the engines if each of them is alive and has these capabilities: then none has to be looked up.
+
+        Empty if one does not, or if there is no engine; None if the presences cannot be read.
+        """
+        presences = self._presences.read()
+        if presences is None:
+            return None
+        now = self._clock() // 1000
+        are_ready = all(each.is_alive(now) and each.capabilities.include(needed) for each in presences.values())
+        return frozenset(presences) if are_ready else frozenset()
 
     def require_alive(self, engine: str) -> None:
         """Check that an engine is alive.
 
         Raises:
-            NoEngineAvailable: it is lost (C-238).
+            NoEngineAvailable: it is lost (C-238), or never opened a session (C-281).
         """
-        presence = (self._presences.read() or {}).get(engine)
-        if presence is not None and not self._is_alive(presence):
-            raise NoEngineAvailable
+        self._find_alive(engine)
 
     def require(self, call: Call, needed: frozenset[str]) -> None:
         """Check that the engine of a call is alive and has these capabilities.
@@ -83,19 +103,29 @@ class EngineRules:
             needed: names of fields of `EngineCapabilities`.
 
         Raises:
-            NoEngineAvailable: it is lost (C-238).
+            NoEngineAvailable: it is lost (C-238), or never opened a session; or it is unknown, and no engine is alive
+                (C-281).
             NotEligibleForRecording: it lacks a capability (C-239).
         """
-        engine = self._engine_of(call)
-        if engine is None:
-            return
-        self.require_alive(engine)
-        presence = (self._presences.read() or {}).get(engine)
+        presence = self._find_alive(self._engine_of(call))
         if presence is not None and not presence.capabilities.include(needed):
             raise NotEligibleForRecording
 
-    def _is_alive(self, presence: EnginePresence) -> bool:
-        return presence.is_alive(self._clock() // 1000)
+    def _find_alive(self, engine: str | None) -> EnginePresence | None:
+        """Return the presence of an engine; None of an unknown one, or if the presences cannot be read.
+
+        Before it refuses, it reads the presences again: the session may have been opened a moment ago.
+
+        Raises:
+            NoEngineAvailable: the engine is not alive; or it is unknown, and no engine is alive.
+        """
+        for read in (self._presences.read, self._presences.read_again):
+            presences = read()
+            if presences is None:
+                return None
+            if may_be_alive(engine, presences, self._clock() // 1000):
+                return presences[engine] if engine is not None else None
+        raise NoEngineAvailable
 
     def _engine_of(self, call: Call) -> str | None:
         """Return the engine of a call: its own, else that of its conference, which is read."""

@@ -81,7 +81,7 @@ class Participants:
         conferences: their conferences.
         clock: milliseconds.
         choose_engine: chooses the engine of a conference that has none.
-        require_alive: raises NoEngineAvailable if the engine of a conference is lost.
+        require_alive: raises NoEngineAvailable if the engine of a conference is not alive.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class Participants:
         The call belongs to the engine of the conference. A conference without one gets the engine with most room.
 
         Raises:
-            NoEngineAvailable: the conference has no engine, and none can take it; or its engine is lost.
+            NoEngineAvailable: the conference has no engine, and none can take it; or its engine is not alive.
             NotEligibleForRecording: no engine that can take the conference can record it as requested.
             NotFound: no live conference has this id.
             LabelInUse: another participant has the label.
@@ -291,7 +291,7 @@ class Participants:
         raise StoreBusy
 
     def _with_engine(self, conference: Conference, needed: frozenset[str]) -> Conference:
-        """Return the conference with an engine: its own, which must not be lost, else the one with most room.
+        """Return the conference with an engine: its own, which must be alive, else the one with most room.
 
         `needed` are the capabilities that a chosen engine must have.
         """

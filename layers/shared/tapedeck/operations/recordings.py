@@ -92,9 +92,9 @@ class Recordings:
             NotFound: no such call.
             NotEligibleForRecording: the call is not in progress, or has the maximum number of active recordings; or its
                 media engine cannot capture it in this way.
-            NoEngineAvailable: its media engine is lost.
+            NoEngineAvailable: its media engine is not alive.
         """
-        self._check_engine(parent, start)
+        ready = self._find_ready_engines(parent, start)
         now = self._clock()
         recording = Recording(
             id=new_id(now),
@@ -114,7 +114,7 @@ class Recordings:
             try:
                 # `_running_from_api` found that the last recording started over the API has stopped.
                 stopped = expected.api_recording if expected is not None else None
-                self._store.start_call_recording(recording, expected, self._kept(parent, expected, stopped))
+                self._store.start_call_recording(recording, expected, self._kept(parent, expected, stopped), ready)
             except ParentConflict as changed:
                 expected = _call(changed.found)
                 if expected.status is not CallStatus.IN_PROGRESS:
@@ -122,6 +122,8 @@ class Recordings:
                 running = self._running_from_api(parent, expected)
                 if running is not None:
                     return running, False
+                if ready:
+                    self._require_engine(expected, start)  # perhaps the engine was the reason
             else:
                 return recording, True
         raise StoreBusy
@@ -244,26 +246,32 @@ class Recordings:
                 return found
             raise NotEligibleForRecording from refused
 
-    def _check_engine(self, parent: Parent, start: StartRecording) -> None:
-        """Check before the write that the call's engine can begin a new recording.
+    def _find_ready_engines(self, parent: Parent, start: StartRecording) -> frozenset[str]:
+        """Return the engines of which the call must have one, which the write checks; none if there is no such check.
 
-        Reads the call only if some engine is lost or lacks a capability.
+        Reads the call, and checks its engine, only if some engine is not alive or lacks a capability.
         """
         if self._get_engine_rules is None:
-            return
-        rules = self._get_engine_rules()
-        needed = start.capabilities
-        if rules.are_met_by_all(needed | {"restart"}):
-            return
-        call = self._store.get_call(parent.account, parent.id)
-        # An unknown or ended call and a running recording have their own answers, and begin nothing.
-        if (
-            call is None
-            or call.status is not CallStatus.IN_PROGRESS
-            or self._running_from_api(parent, call) is not None
-        ):
-            return
-        rules.require(call, needed | {"restart"} if call.api_recording is not None else needed)
+            return frozenset()
+        ready = self._get_engine_rules().find_ready(start.capabilities | {"restart"})
+        if ready is None:
+            return frozenset()
+        if not ready:
+            call = self._store.get_call(parent.account, parent.id)
+            # An unknown or ended call and a running recording have their own answers, and begin nothing.
+            if (
+                call is not None
+                and call.status is CallStatus.IN_PROGRESS
+                and self._running_from_api(parent, call) is None
+            ):
+                self._require_engine(call, start)
+        return ready
+
+    def _require_engine(self, call: Call, start: StartRecording) -> None:
+        """Check that the call's engine can begin a new recording; raises like `EngineRules.require`."""
+        if self._get_engine_rules is not None:
+            again = {"restart"} if call.api_recording is not None else frozenset()
+            self._get_engine_rules().require(call, start.capabilities | again)
 
     def _running_from_api(self, parent: Parent, call: Call) -> Recording | None:
         if call.api_recording is None:

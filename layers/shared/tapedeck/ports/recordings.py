@@ -61,11 +61,17 @@ class RecordingStore(Protocol):
         """Return all in-progress and paused recordings of this parent, oldest first."""
         ...
 
-    def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
+    def start_call_recording(
+        self,
+        recording: Recording,
+        expected: Call | None,
+        active: frozenset[str],
+        engines: frozenset[str] = frozenset(),
+    ) -> None:
         """Store a recording started through the API on its call, which must be in progress.
 
-        Without `expected` the call must never have had a recording. With it, the call must be unchanged since it was
-        read, and `active` replaces its set of active recordings.
+        Without `expected` the call must never have had a recording, and must belong to one of `engines` if there are
+        any. With it, the call must be unchanged since it was read, and `active` replaces its set of active recordings.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current call.

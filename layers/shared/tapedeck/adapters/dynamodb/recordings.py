@@ -123,9 +123,15 @@ class RecordingTable(ConditionalTable):
         )
         return [recording_from(item) for item in items]
 
-    def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
+    def start_call_recording(
+        self,
+        recording: Recording,
+        expected: Call | None,
+        active: frozenset[str],
+        engines: frozenset[str] = frozenset(),
+    ) -> None:
         """1 request: the call, the recording, its row."""
-        self._start(_start_in_call(recording, expected, active), recording)
+        self._start(_start_in_call(recording, expected, active, engines), recording)
 
     def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> bool:
         """1 request: the parent, the recording, its row and, for a conference, the link from its first call."""
@@ -261,10 +267,16 @@ class RecordingTable(ConditionalTable):
         return after
 
 
-def _start_in_call(recording: Recording, expected: Call | None, active: frozenset[str]) -> Write:
+def _start_in_call(
+    recording: Recording, expected: Call | None, active: frozenset[str], engines: frozenset[str]
+) -> Write:
     """Build the write of a call on which a recording is started through the API."""
-    never_recorded = Attr(API_RECORDING).not_exists() if expected is None else None
-    return _start_in_parent(recording, expected, active, {API_RECORDING: recording.id}, never_recorded)
+    extra: Condition | None = None
+    if expected is None:
+        extra = Attr(API_RECORDING).not_exists()
+        if engines:
+            extra &= Attr("engine").is_in(sorted(engines))
+    return _start_in_parent(recording, expected, active, {API_RECORDING: recording.id}, extra)
 
 
 def _start_in_parent(
