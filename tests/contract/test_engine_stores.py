@@ -99,7 +99,7 @@ def test_a_new_session_replaces_only_the_session_that_was_read(presences: Presen
     )
     assert presences.open_session(engine, second, first, NOW + 60, CAPABILITIES, None) == expected
     assert presences.open_session(engine, second, first, NOW + 61, CAPABILITIES, None) == expected
-    renewed = replace(expected, seen_at=NOW + 90, capabilities=EngineCapabilities(), max_calls=2)
+    renewed = replace(expected, seen_at=NOW + 90, capabilities=EngineCapabilities(), max_calls=2, seq=3_000_007)
     assert presences.open_session(engine, second, second, NOW + 90, EngineCapabilities(), 2) == renewed
     assert presences.get_presence(engine) == renewed
 
@@ -162,7 +162,7 @@ def test_a_lost_session_is_noted_once(presences: PresenceTable, engine: str) -> 
     assert [presences.set_gone(seen), presences.set_gone(seen)] == [True, False]
     assert presences.get_presence(engine) == replace(seen, gone_boot=current.boot)
     renewed = presences.open_session(engine, current.boot, current.boot, NOW + 98, CAPABILITIES, 40)
-    assert renewed == replace(seen, seen_at=NOW + 98)
+    assert renewed == replace(seen, seen_at=NOW + 98, seq=2_000_000)
     assert [presences.set_gone(seen), presences.set_gone(renewed)] == [False, True]
     following = fresh()
     reopened = presences.open_session(engine, following, current.boot, NOW + 99, CAPABILITIES, 40)

@@ -161,6 +161,14 @@ def test_a_number_beyond_the_reserve_is_noted(setup: Setup) -> None:
     assert {(engine, boot) for engine, boot, _ in setup.sessions.raised} == {("ast1", BOOT)}
 
 
+def test_a_report_below_the_known_number_keeps_it(setup: Setup) -> None:
+    """`engine.alive` with a number below the known one is noted with the known one, which needs one write only."""
+    setup.sessions.seq = 2_000_000
+    alive = {"id": f"{2:032x}", "type": "engine.alive", "seq": 7, "at": NOW}
+    assert setup.take(alive) == [{"id": f"{2:032x}", "outcome": "taken"}]
+    assert setup.sessions.alive == [("ast1", BOOT, 2_000_000, EngineHealth())]
+
+
 def test_only_the_current_session_notes_numbers(setup: Setup) -> None:
     """The numbers of a session that was never opened, or is superseded, are not noted."""
     for newest in ("a" * 32, "c" * 32):

@@ -149,7 +149,7 @@ class EventBatches:
                     result = EventResult(EventOutcome.REFUSED, EventRefusal.UNREADABLE, "seq", reason="seq too high")
                 elif self._monotonic_clock() < deadline:
                     session = self._note_seq(engine.name, batch.boot, session, parsed.seq)
-                    result = self._apply(engine, parsed, batch, received)
+                    result = self._apply(engine, parsed, batch, received, session.seq)
                 else:
                     result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason="no time left")
             except UnreadableEvent as unreadable:
@@ -167,9 +167,12 @@ class EventBatches:
             needs_resync = needs_resync or result.needs_resync
         return {"now": self._clock(), "results": results, "resync": needs_resync, "superseded": is_superseded}
 
-    def _apply(self, engine: MediaEngine, parsed: ParsedEvent, batch: ReceivedBatch, received: int) -> EventResult:
+    def _apply(
+        self, engine: MediaEngine, parsed: ParsedEvent, batch: ReceivedBatch, received: int, known_seq: int
+    ) -> EventResult:
         if isinstance(parsed.report, EngineAlive):
-            return self._note_alive(engine.name, batch.boot, parsed.seq, parsed.report)
+            # A connector that kept its counter is below the number that its session was answered.
+            return self._note_alive(engine.name, batch.boot, max(parsed.seq, known_seq), parsed.report)
         if parsed.account is None or not engine.serves(parsed.account):
             detail = "the engine does not work for this account"
             return EventResult(EventOutcome.REFUSED, EventRefusal.NOT_YOURS, detail, reason="foreign account")

@@ -145,7 +145,7 @@ class EngineHealth:
 
 
 SEQUENCE_RESERVE: Final = 1_000_000
-"""How far a new session raises the engine's sequence number (C-201).
+"""How far each request for a session raises the engine's sequence number (C-201).
 
 Presence knows the number of the last `engine.alive` only; events since then have higher ones. The number of an event
 that is higher by more than this is stored as well.

@@ -13,7 +13,6 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.engine import (
     MAX_CONTINUED_SEQUENCE,
-    SEQUENCE_RESERVE,
     EngineCapabilities,
     EngineHealth,
     EnginePresence,
@@ -211,9 +210,7 @@ class EngineSessions:
                 engine, opening.boot, replaced_boot, now, opening.capabilities, opening.max_calls
             )
             if presence is not None:
-                is_new = replaced_boot != opening.boot
-                seq_seen = presence.seq if is_new else presence.seq + SEQUENCE_RESERVE
-                return presence, min(seq_seen, MAX_CONTINUED_SEQUENCE)
+                return presence, min(presence.seq, MAX_CONTINUED_SEQUENCE)
         raise StoreBusy
 
     def _find_live(self, presence: EnginePresence, is_over: Callable[[LiveKind], bool]) -> list[tuple[str, LiveKind]]:

@@ -96,7 +96,7 @@ class PresenceStore(Protocol):
     ) -> EnginePresence | None:
         """Store a session in place of the session `replaced_boot`, None for the engine's first one.
 
-        With `replaced_boot` equal to `boot` it renews that session. Otherwise it raises `seq` by `SEQUENCE_RESERVE` and
+        It raises `seq` by `SEQUENCE_RESERVE`. With `replaced_boot` equal to `boot` it renews that session. Otherwise it
         keeps `seen_at` as `previous_seen_at`, and `session` rises by one, also after a deletion. Returns the new
         presence; None if another session is stored meanwhile.
 

@@ -72,10 +72,10 @@ class PresenceTable(ConditionalTable):
             "boot": boot,
             "seen": now,
             "capabilities": _encode_capabilities(capabilities),
+            "seq": Attr("seq").or_default(0) + SEQUENCE_RESERVE,
             **({"max_calls": max_calls} if max_calls is not None else {}),
         }
         if replaced_boot != boot:
-            assign["seq"] = Attr("seq").or_default(0) + SEQUENCE_RESERVE
             assign["previous_seen"] = Attr("seen").or_default(0)
             assign["opened"] = now
             assign[_SESSION] = Attr(_SESSION).or_default(0) + 1
