@@ -58,8 +58,8 @@ def _unsettled(world: World) -> Iterator[str]:
 def _misplaced_media(world: World) -> Iterator[str]:
     """Exactly the completed recordings have media; no final recording is still being captured.
 
-    An empty object in place of a capture is none (C-274). Two exceptions: media that arrive after their recording timed out, with a lost event; and an interrupted deletion,
-    which removes the media first (the client retries it).
+    An empty object in place of a capture is none (C-274). Two exceptions: media that arrive after their recording timed
+    out, with a lost event; and an interrupted deletion, which removes the media first (the client retries it).
     """
     lost_media = {
         each.body["recording"] for each in world.event_channel.lost if each.body["type"] == "recording.completed"
