@@ -39,7 +39,7 @@ _HOUR: Final = 3_600
 
 
 class EngineMonitor:
-    """Watches the engines once per run of the reconciler, and knows which are lost until the next run.
+    """Watches the engines once per run of the reconciler, and knows which are silent or gone until the next run.
 
     Args:
         presences: the presence of engines.
@@ -77,7 +77,7 @@ class EngineMonitor:
         self._clock = clock
         self._presence_clock = presence_clock or clock
         self._report = report
-        self._lost: frozenset[str] = frozenset()
+        self._silent: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
         self._looked_for_old_at = 0
 
@@ -100,7 +100,7 @@ class EngineMonitor:
         lost = [each for each in presences if not each.is_alive(presence_now)]
         gone_at = presence_now - self._limits.gone_after_minutes * _MINUTE
         gone = [each for each in lost if each.deleted_at or each.seen_at <= gone_at]
-        self._lost = frozenset(each.engine for each in lost)
+        self._silent = frozenset(each.engine for each in presences if each.is_silent(presence_now))
         self._gone = frozenset(each.engine for each in gone)
         counted = Counter(engines_lost=sum(not each.deleted_at for each in lost))
         for presence in gone:
@@ -109,9 +109,9 @@ class EngineMonitor:
             counted += self._attempt(lambda: self._end_all_old([each.engine for each in presences], now))
         return counted
 
-    def is_lost(self, engine: str | None) -> bool:
-        """Whether an engine was lost at the last run; no command is repeated to it (C-199)."""
-        return engine in self._lost
+    def is_silent(self, engine: str | None) -> bool:
+        """Whether an engine was not seen for 30 seconds at the last run; no command is repeated to it (C-199)."""
+        return engine in self._silent
 
     def is_gone(self, engine: str | None) -> bool:
         """Whether an engine was lost for so long that everything that it had is ended."""

@@ -7,7 +7,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 - notifications: store missing callbacks of starts, ends and leaves, and of ended calls;
 - calls: end those that were dialed into a conference that has ended, and those that the engine never dialed;
 - commands: send a command again, ever less often, until the engine confirms it or it expires (except `media.delete`);
-  send none to an engine that is lost;
+  send none to an engine that is silent;
 - captures: request their conversion again until it is done;
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
@@ -94,7 +94,7 @@ class Reconciler:
         publisher: stores missing callbacks.
         commands: sends commands again.
         callbacks: queues due callbacks again.
-        engines: knows which engines are lost.
+        engines: knows which engines are silent or gone.
         conversions: requests conversions of captures again.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
@@ -141,7 +141,7 @@ class Reconciler:
             `requeued`: callbacks queued again;
             `backfilled`: callbacks that were missing in the outbox and are stored now;
             `calls_ended`: calls that had outlived the conference that they were dialed into, and have ended now;
-            `resent`: commands sent again, none of them to a lost engine;
+            `resent`: commands sent again, none of them to a silent engine;
             `unconfirmed`: commands that are overdue; `unconfirmed_pauses`: pauses that are overdue;
             `expired`: commands that expired without confirmation;
             `conversions`: conversions of captures that were requested again;
@@ -210,15 +210,15 @@ class Reconciler:
             is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
             counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
             if is_due or is_repetition_due(age, interval):
-                counted["resent"] += self._send_unless_lost(replace(command, engine=command.engine or engine))
+                counted["resent"] += self._send_unless_silent(replace(command, engine=command.engine or engine))
         return counted
 
     # --8<-- [end:command]
 
-    def _send_unless_lost(self, command: Command) -> bool:
-        """Send a command unless its engine is lost (C-199); return whether it was sent."""
+    def _send_unless_silent(self, command: Command) -> bool:
+        """Send a command unless its engine is silent (C-199); return whether it was sent."""
         engine = self._commands.engine_of(command)
-        if self._engines.is_lost(engine):
+        if self._engines.is_silent(engine):
             return False
         self._commands.send([replace(command, engine=engine)])
         return True

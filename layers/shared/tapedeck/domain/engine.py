@@ -101,6 +101,10 @@ class EnginePresence:
             return False
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
 
+    def is_silent(self, now: int) -> bool:
+        """Whether the engine has missed two reports that it is alive, or is lost."""
+        return not self.is_alive(now) or (self.capabilities.presence and now - self.seen_at >= SILENT_AFTER_SECONDS)
+
     def is_session_held(self, now: int) -> bool:
         """Whether no session with an older id can replace this one.
 
@@ -162,6 +166,9 @@ MAX_CONTINUED_SEQUENCE: Final = MAX_SEQUENCE - (1 << 40)
 
 ALIVE_EVERY_SECONDS: Final = 15
 """Interval at which an engine reports `engine.alive`."""
+
+SILENT_AFTER_SECONDS: Final = 2 * ALIVE_EVERY_SECONDS
+"""To an engine that was not seen for this long, no command is repeated (C-199)."""
 
 DEAD_AFTER_SECONDS: Final = 45
 """An engine that was not seen for this long is lost."""
