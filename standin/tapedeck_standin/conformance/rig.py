@@ -48,7 +48,7 @@ class Rig:
     """A connector between the stand-in and the proxy.
 
     `process` is None if the connector is started by hand. `call_command` is a shell command that makes the engine
-    report a new call; without it, the suite creates calls. `recordings` and `messages` are those of the present check.
+    report a new call; without it, the suite creates calls. `calls` and `messages` are those of the present check.
     """
 
     client: StandInClient
@@ -58,7 +58,7 @@ class Rig:
     token: str
     process: ConnectorProcess | None = None
     call_command: str = ""
-    recordings: list[TestRecording] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
     # The connector
@@ -94,22 +94,14 @@ class Rig:
 
     def make_call(self) -> str:
         """Return the id of a new call of the engine (C-245)."""
-        if not self.call_command:
-            return self.client.create_call()
-        before = self.journal.last_number
-        subprocess.run(self.call_command, shell=True, check=True, timeout=60)  # noqa: S602 - the user's own command
-        event = self.expect(
-            "call.answered after the command that makes a call",
-            lambda seen: next((e for e in seen.events if e.number > before and e.type == "call.answered"), None),
-        )
-        return str(event.event.get("call"))
+        call = self._report_call() if self.call_command else self.client.create_call()
+        self.calls.append(call)
+        return call
 
     def request_recording(self, call: str | None = None) -> TestRecording:
         """Request a recording of a call, or of a new one."""
         call = call or self.make_call()
-        made = TestRecording(call, self.client.start_recording(call))
-        self.recordings.append(made)
-        return made
+        return TestRecording(call, self.client.start_recording(call))
 
     def start_recording(self, call: str | None = None) -> TestRecording:
         """Request a recording, and wait until its start is reported and stored."""
@@ -170,17 +162,13 @@ class Rig:
             yield
 
     def clean_up(self) -> None:
-        """Withdraw the messages of a check, stop its recordings, and end their calls."""
+        """Withdraw the messages of a check, and end its calls, and with them their recordings."""
         self.proxy.withdraw(self.messages)
         self.messages.clear()
-        for made in self.recordings:
-            if self.client.status_of(made.recording) in {"in-progress", "paused"}:
-                self.update(made, "stopped")
-            if self.call_command:
-                self.client.hang_up(made.call)
-            else:
-                self.client.end_call(made.call)
-        self.recordings.clear()
+        end = self.client.hang_up if self.call_command else self.client.end_call
+        for call in self.calls:
+            end(call)
+        self.calls.clear()
 
     # Expectations
 
@@ -273,6 +261,16 @@ class Rig:
         found = self.journal.wait_for(look, seconds)
         if found:
             raise CheckFailed(f"expected no {what}; seen: {_described(found)}")
+
+    def _report_call(self) -> str:
+        """Make the engine report a new call; return its id."""
+        before = self.journal.last_number
+        subprocess.run(self.call_command, shell=True, check=True, timeout=60)  # noqa: S602 - the user's own command
+        event = self.expect(
+            "call.answered after the command that makes a call",
+            lambda seen: next((e for e in seen.events if e.number > before and e.type == "call.answered"), None),
+        )
+        return str(event.event.get("call"))
 
     def _take(self, made: TestRecording, count: int) -> Sequence[Mapping[str, Any]]:
         taken = self.client.take(made.recording, count)
