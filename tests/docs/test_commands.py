@@ -102,11 +102,13 @@ def test_the_example_of_waiting_works(port: str) -> None:
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
 
 
-def test_the_example_of_an_engine_event_works(port: str) -> None:
-    """The example reports that the line is busy; the call ends with that status."""
-    *_, example, _ = blocks("docs/reference/control-api.md")
-    reported, call = run(example, port)
+def test_the_examples_of_engine_events_work(port: str) -> None:
+    """The examples report that the line is busy, with which the call ends, and that a recording has begun."""
+    *_, busy, begun, _ = blocks("docs/reference/control-api.md")
+    reported, call = run(busy, port)
     assert (list(reported), reported["outcome"], call["status"]) == (["id", "outcome"], "taken", "busy")
+    (reported,) = run(begun, port)
+    assert (list(reported), reported["outcome"]) == (["id", "outcome"], "taken")
 
 
 def test_the_example_of_a_warning_works(port: str) -> None:
