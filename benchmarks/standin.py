@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,6 +106,12 @@ def send(method: str, path: str, form: str = "") -> dict[str, Any]:
     return body
 
 
+def open_session() -> None:
+    """Let the engine be alive."""
+    presences = PresenceTable(DynamoDBTable(make_client("dynamodb"), Settings.read().recordings_table, time.sleep))
+    presences.open_session(ENGINE, "b" * 32, None, system_clock() // 1000, EngineCapabilities(), None)
+
+
 def count_requests(service: ApiServices) -> dict[str, int]:
     """Return the number of DynamoDB requests of each operation in `BUDGETS`."""
     store: Any = service.calls
@@ -119,10 +126,11 @@ def count_requests(service: ApiServices) -> dict[str, int]:
         counts[name] = len(urls)
         return body
 
-    call = service.calls.register(STANDIN_ACCOUNT, to="+13105678901", from_="+13103384645", direction="inbound")
+    register = partial(service.calls.register, STANDIN_ACCOUNT, direction="inbound", engine=ENGINE)
+    call = register(to="+13105678901", from_="+13103384645")
     path = f"Calls/CA{call.id}"
     # Caches the credentials, and which engines are alive.
-    other = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
+    other = register(to="", from_="")
     send("POST", f"{_BASE}/Calls/CA{other.id}/Recordings")
     sid = request("create, first", "POST", f"{path}/Recordings")["sid"]
     request("create, already recording", "POST", f"{path}/Recordings")
@@ -135,7 +143,7 @@ def count_requests(service: ApiServices) -> dict[str, int]:
     request("get call", "GET", path)
     for name, recorded in (("end conference, not recorded", False), ("end conference, recorded", True)):
         conference = open_conference(service, STANDIN_ACCOUNT, name)
-        calls = [service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
+        calls = [register(to="", from_="") for _ in range(2)]
         for participant_call in calls:
             join_conference(service, STANDIN_ACCOUNT, conference.id, participant_call.id)
         if recorded:
@@ -154,14 +162,11 @@ def count_requests_of_pause(service: ApiServices) -> dict[str, int]:
     client, counts = make_client("dynamodb"), {"writes": 0, "reads": 0, "messages": 0}
     versions: list[int] = []
     looks = itertools.count(1)
-    recorded = Settings.read().recordings_table
     call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
     recording = start_recording(service, parent, source=Source.OUTBOUND_API, call=call.id)
     engine = EngineReporter(service, STANDIN_ACCOUNT, system_clock)
     engine.started(recording)
-    presences = PresenceTable(DynamoDBTable(make_client("dynamodb"), recorded, time.sleep))
-    presences.open_session(ENGINE, "b" * 32, None, system_clock() // 1000, EngineCapabilities(), None)
 
     def count(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
@@ -251,6 +256,7 @@ def main() -> int:
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         with running_services(template, "moto") as service:
+            open_session()
             counts = count_requests(service)
             pause = count_requests_of_pause(service)
             lines = [line for line in log.getvalue().splitlines() if '"request"' in line]
