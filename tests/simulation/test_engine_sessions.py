@@ -496,6 +496,20 @@ def test_an_engine_that_comes_back_loses_nothing_more(world: World) -> None:
     assert world.sessions.find_session(ENGINE.name, current).state is SessionState.CURRENT
 
 
+def test_a_failed_look_at_the_engine_delays_only_one_end(world: World) -> None:
+    """If the presence cannot be read before one end, the other resources end, and the next run ends this one."""
+    calls = [begin(world) for _ in range(3)]
+    opened(world, boot(world), [call_resource(world, each) for each in calls])
+    world.clock.sleep(900)
+    presence = world.presences.get_presence(ENGINE.name)
+    assert presence is not None
+    looks = [presence, StoreBusy(), presence]
+    with patch.object(world.sessions._presences, "get_presence", side_effect=looks), pytest.raises(StoreBusy):
+        world.sessions.end_lost(presence)
+    assert sorted(world.calls.get(world.account, each).is_live for each in calls) == [False, False, True]
+    assert world.sessions.end_lost(presence) == Counter(resources_lost=1)
+
+
 def test_nothing_is_sent_again_to_a_silent_engine(world: World) -> None:
     """A pause is repeated to an engine that is alive, and not to one that was not seen for 30 seconds."""
     call = begin(world)

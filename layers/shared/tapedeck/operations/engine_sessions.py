@@ -238,11 +238,11 @@ class EngineSessions:
             report = _end_of(resource)
             if report is None:
                 continue
-            current = self._presences.get_presence(presence.engine)
-            if current is None or not is_still_over(current):
-                break
             event = EngineEvent(new_id(self._clock()), account, presence.engine, presence.seq, at * 1000)
             try:
+                current = self._presences.get_presence(presence.engine)
+                if current is None or not is_still_over(current):
+                    break
                 if not self._report_end(event, report):
                     continue
             except StoreFailure as error:
