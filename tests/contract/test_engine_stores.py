@@ -236,25 +236,31 @@ def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccoun
     assert service.conferences.get(account.id, conference.id) == replace(conference, session=1)
 
 
-def test_a_late_listing_of_an_older_session_changes_nothing(live: LiveIndex, account: TestAccount, engine: str) -> None:
-    """What a newer session has listed keeps its number; also a recording, which an older session would pause again."""
+def paused_recording(account: TestAccount, engine: str, **fields: Any) -> Recording:
+    """Store a recording of a call whose pause the engine has confirmed, in its second version."""
     service = api_bootstrap.get_api_services()
     call = service.calls.register(account.id, to="", from_="", direction="inbound")
     parent = Parent(account.id, ParentKind.CALL, call.id)
     recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
-    paused = replace(recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2)
+    paused = replace(
+        recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2, **fields
+    )
     service.recordings._store.change_recording(recording, paused, fresh())
-    resources = [
-        LiveResource("call", account.id, call.id),
-        LiveResource("recording", account.id, recording.id, parent),
-    ]
+    return paused
+
+
+def test_a_late_listing_of_an_older_session_changes_nothing(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """What a newer session has listed keeps its number; also a recording, which an older session would pause again."""
+    service, paused = api_bootstrap.get_api_services(), paused_recording(account, engine)
+    parent, call = paused.parent, paused.parent.id
+    resources = [LiveResource("call", account.id, call), LiveResource("recording", account.id, paused.id, parent)]
     for session in (1, 3, 3):
         assert [listing(live, engine, each, session=session) for each in resources] == [Listing.STORED] * 2
     late = [replace(each, is_running=True, is_capturing=each.kind == "recording") for each in resources]
     assert [listing(live, engine, each, session=2) for each in late] == [Listing.SUPERSEDED] * 2
-    assert service.calls.get(account.id, call.id).session == 3
-    assert service.recordings.get(parent, recording.id) == replace(paused, engine=engine, session=3)
-    service.calls.end(account.id, call.id)
+    assert service.calls.get(account.id, call).session == 3
+    assert service.recordings.get(parent, paused.id) == replace(paused, engine=engine, session=3)
+    service.calls.end(account.id, call)
     assert listing(live, engine, resources[0], session=2) is Listing.OVER
 
 
@@ -317,32 +323,19 @@ def test_a_list_may_be_older_than_a_pause(
     live: LiveIndex, account: TestAccount, engine: str, version: int, seconds: int, expected: Listing
 ) -> None:
     """It has a lower version than the pause, which was requested since the session was opened; it is paused anew."""
-    service = api_bootstrap.get_api_services()
-    call = service.calls.register(account.id, to="", from_="", direction="inbound")
-    parent = Parent(account.id, ParentKind.CALL, call.id)
-    recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
-    paused = replace(recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2)
-    service.recordings._store.change_recording(recording, paused, fresh())
-    listed = LiveResource("recording", account.id, recording.id, parent, is_capturing=True, version=version)
+    paused = paused_recording(account, engine)
+    listed = LiveResource("recording", account.id, paused.id, paused.parent, is_capturing=True, version=version)
     assert listing(live, engine, listed, opened_at=paused.updated + seconds) is expected
-    found = service.recordings.get(parent, recording.id)
+    found = api_bootstrap.get_api_services().recordings.get(paused.parent, paused.id)
     assert found == replace(paused, engine=engine, session=1, version=3)
 
 
 def test_a_pause_of_the_engine_has_ended(live: LiveIndex, account: TestAccount, engine: str) -> None:
     """A recording that the engine paused by itself, and captures in a new session, is in progress again."""
-    service = api_bootstrap.get_api_services()
-    call = service.calls.register(account.id, to="", from_="", direction="inbound")
-    parent = Parent(account.id, ParentKind.CALL, call.id)
-    recording = start_recording(service, parent, source=Source.RECORD_VERB, call=call.id, engine=engine)
-    paused = replace(
-        recording, status=RecordingStatus.PAUSED, version=2, confirmed_version=2, effective_version=2, own_version=2,
-        pause_behavior="silence",
-    )  # fmt: skip
-    service.recordings._store.change_recording(recording, paused, fresh())
-    listed = LiveResource("recording", account.id, recording.id, parent, is_capturing=True)
+    paused = paused_recording(account, engine, own_version=2, pause_behavior="silence")
+    listed = LiveResource("recording", account.id, paused.id, paused.parent, is_capturing=True)
     assert listing(live, engine, listed, NOW + 7) is Listing.STORED
-    assert service.recordings.get(parent, recording.id) == replace(
+    assert api_bootstrap.get_api_services().recordings.get(paused.parent, paused.id) == replace(
         paused, status=RecordingStatus.IN_PROGRESS, version=3, confirmed_version=3, own_version=3, updated=NOW + 7,
         pause_behavior=None, engine=engine, session=1,
     )  # fmt: skip
