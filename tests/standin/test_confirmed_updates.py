@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from types import MappingProxyType
@@ -97,6 +97,15 @@ def make_recording(
 def is_not_confirmed(answer: Answer, dialect: str) -> bool:
     """Whether an answer is the dialect's for an update that is not confirmed."""
     return (answer.status, answer.body, answer.headers["retry-after"]) == (*refusal(dialect, "not confirmed"), "1")
+
+
+def _assert_confirmed(updates: list[Callable[[str], Answer]], waiting: list[Future[Answer]]) -> None:
+    """Check that all waiting pauses are confirmed, each by a repetition of its client if it has waited too long."""
+    for update, each in zip(updates, waiting, strict=True):
+        answer = each.result()
+        while answer.status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.SERVICE_UNAVAILABLE}:
+            answer = update("paused")
+        assert answer.status == 200
 
 
 def _new_account() -> TestAccount:
@@ -218,7 +227,7 @@ def test_requests_that_wait_block_no_others(aws: None) -> None:
                 assert not any(each.done() for each in waiting)
             assert not any(each.done() for each in waiting)
             with connector.running():
-                assert [each.result().status for each in waiting] == [200] * 10
+                _assert_confirmed(updates, waiting)
 
 
 @pytest.mark.ci
@@ -239,11 +248,11 @@ def test_a_silent_engine_delays_no_other_account(aws: None, dialect: str) -> Non
         with ThreadPoolExecutor(10) as pool:
             waiting = [pool.submit(each, "paused") for each in updates]
             with awake.running():
-                for status in ("paused", "in-progress") * 5:
+                for status in ("paused", "in-progress"):
                     assert update(status).status == 200
             assert not any(each.done() for each in waiting)
             with silent.running():
-                assert [each.result().status for each in waiting] == [200] * 10
+                _assert_confirmed(updates, waiting)
         assert [each.accounts for each in connectors] == [{account.id} for account in accounts]
 
 
