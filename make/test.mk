@@ -4,7 +4,7 @@
 test-ci: $(VENV)/development  ## run what `make test` leaves out (marker ci) or makes smaller (marker sized), at CI's size
 	@# `make sdk-recipes` and `make public-programs` run what is ignored here, and print what ran.
 	TAPEDECK_TEST_SIZE=ci $(BIN)/pytest -n auto --dist worksteal -m "(ci or sized) and not dynamodb_local_only" \
-	  --timeout 900 --ignore=tests/sdk/test_recipes.py --ignore=tests/sdk/test_languages.py \
+	  --timeout 900 --durations 25 --ignore=tests/sdk/test_recipes.py --ignore=tests/sdk/test_languages.py \
 	  --ignore=tests/public_programs
 
 .PHONY: test-deep
