@@ -163,4 +163,19 @@ def _logical_id(value: Any) -> str:
             return str(value)
 
 
-RULES: Final[tuple[Rule, ...]] = (alarms_notify, metrics_have_alarms, throttling_has_alarms, failures_have_alarms)
+def alarms_of_other_accounts_use_no_key(stack: Stack) -> Iterator[str]:
+    """CloudWatch may use the key of the alarms' topic only for alarms of this account."""
+    for statement in stack.properties("AlarmsKey")["KeyPolicy"]["Statement"]:
+        if "Service" in statement["Principal"] and statement.get("Condition") != {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        }:
+            yield f"{statement['Principal']} may use the key for {statement.get('Condition', 'every account')}"
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    alarms_notify,
+    metrics_have_alarms,
+    throttling_has_alarms,
+    failures_have_alarms,
+    alarms_of_other_accounts_use_no_key,
+)

@@ -316,6 +316,15 @@ def uploads_cannot_overwrite(stack: Stack) -> Iterator[str]:
         yield f"open_upload may sign {writes}"
 
 
+def readers_change_only_what_they_make(stack: Stack) -> Iterator[str]:
+    """A function that answers GET may write and delete no audio but mono renditions, which it can make again."""
+    for function in {function for (method, _), function in stack.routes().items() if method == "GET"}:
+        for resource, actions in _granted(stack, function).items():
+            is_audio = resource.startswith("MediaBucket/") and resource != "MediaBucket/*/mono.*"
+            if is_audio and actions - {"s3:GetObject"}:
+                yield f"{function} may {sorted(actions)} on {resource}"
+
+
 def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
     """Return the actions that a function's role allows, by resource."""
     granted: dict[str, set[str]] = {}
@@ -341,4 +350,5 @@ RULES: Final[tuple[Rule, ...]] = (
     publishers_send_to_the_queues_of_engines,
     the_reconciler_reads_no_credentials,
     uploads_cannot_overwrite,
+    readers_change_only_what_they_make,
 )

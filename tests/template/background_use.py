@@ -605,6 +605,7 @@ def _use_reconciler(scenario: Scenario) -> None:
         _move(scenario, recording, "stopped")
     scenario.capture(never[0].id, _AUDIBLE)
     scenario.capture(left[0].id, _AUDIBLE)
+    _end_with_completed_recording(scenario)
     scenario.lose_changes()
     for ahead in (60, 600, _HOUR, 24 * _HOUR):
         scenario.clock.ahead += ahead

@@ -23,6 +23,10 @@ def _filter(stack: Stack, *forms: str | dict[str, str]) -> None:
     _stream(stack, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
 
 
+def _audio(stack: Stack, function: str, action: str) -> dict[str, Any]:
+    return next(each for each in stack.statements(function) if action in each["Action"])
+
+
 def _slow_sender(stack: Stack) -> None:
     stack.properties("DeliverCallbackFunction").update(Timeout=61)
     _queue(stack, VisibilityTimeout=6 * 61)
@@ -267,6 +271,22 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.uploads_cannot_overwrite, "uploads of finished audio",
         lambda stack: _upload(stack).update(Resource={"Fn::Sub": "${MediaBucket.Arn}/*"}),
+    ),
+    (
+        rules.readers_change_only_what_they_make, "a read may overwrite what the conversion made",
+        lambda stack: _audio(stack, "GetRecordingFunction", "s3:PutObject").update(
+            Resource={"Fn::Sub": "${MediaBucket.Arn}/*/original.*"}
+        ),
+    ),
+    (
+        rules.readers_change_only_what_they_make, "a read may delete every object",
+        lambda stack: _audio(stack, "GetCallRecordingFunction", "s3:DeleteObject").update(
+            Resource={"Fn::Sub": "${MediaBucket.Arn}/*"}
+        ),
+    ),
+    (
+        alarm_rules.alarms_of_other_accounts_use_no_key, "the key of the topic without a condition",
+        lambda stack: stack.properties("AlarmsKey")["KeyPolicy"]["Statement"][1].pop("Condition"),
     ),
     (
         alarm_rules.failures_have_alarms, "no alarm for dead letters",

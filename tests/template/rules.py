@@ -39,11 +39,12 @@ def policies_have_no_wildcards(stack: Stack) -> Iterator[str]:
 
 
 _ALLOWED_WILDCARDS: Final = (
-    # All objects of a bucket.
-    {"Fn::Sub": "${MediaBucket.Arn}/*"},
+    # All objects of a bucket that has only one kind.
     {"Fn::Sub": "${FailedBatchesBucket.Arn}/*"},
-    # The captures of all recordings.
+    # The captures and the renditions of all recordings.
     {"Fn::Sub": "${MediaBucket.Arn}/*/capture.wav"},
+    {"Fn::Sub": "${MediaBucket.Arn}/*/mono.*"},
+    {"Fn::Sub": "${MediaBucket.Arn}/*/original.*"},
     # Reading a stream requires listing the streams of the table.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
     # The queues of the engines, which create_engine creates.
@@ -304,7 +305,7 @@ def encoder_layer_is_where_used(stack: Stack) -> Iterator[str]:
         puts = any(
             "s3:PutObject" in listed(statement["Action"])
             and mentions(statement["Resource"], "MediaBucket")
-            and not target(statement["Resource"]).endswith("/capture.wav")
+            and any(not target(each).endswith("/capture.wav") for each in listed(statement["Resource"]))
             for statement in stack.statements(function)
         )
         if has_layer != puts:
