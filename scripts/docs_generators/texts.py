@@ -110,6 +110,16 @@ ALARM_ACTIONS: Final = {
         "current state over the API: what was lost cannot be published again."
     ),
     "BackgroundErrorsAlarm": f"Look for the error in the {_LOG}. The work is retried.",
+    "ThrottlesAlarm": (
+        "Request a higher quota of concurrent executions from AWS: 10, that of a new account, is not enough. Until "
+        "then lower `RateLimit` and `FinishingConcurrency`. Compare `ConcurrentExecutions` of the functions to find "
+        "what uses the quota, also those of other stacks."
+    ),
+    "BackgroundThrottlesAlarm": (
+        "See `ThrottlesAlarm`. Nothing is lost: the stream and the queues keep the work, and the reconciler runs again "
+        "the next minute."
+    ),
+    "ConcurrencyAlarm": "See `ThrottlesAlarm`: requests are throttled next.",
     "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
     "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
     "EngineCommandsDeadLetterAlarm": (

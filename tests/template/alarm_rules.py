@@ -105,20 +105,37 @@ def metrics_of_alarms(stack: Stack) -> list[dict[str, Any]]:
 
 
 def throttling_has_alarms(stack: Stack) -> Iterator[str]:
-    """Each table has an alarm for throttled reads and writes, and the gateway one for its own errors."""
+    """Throttled reads and writes of each table, and errors of the gateway, have alarms.
+
+    So have throttled functions, those without routes also by themselves, and the use of the quota of concurrency.
+    """
     alarms = [
-        (alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref"))
+        (alarm["Namespace"], alarm["MetricName"], _logical_id(dimension["Value"]))
         for alarm in metrics_of_alarms(stack)
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions") or [{"Value": "all"}]
     ]
     expected = [
         ("AWS/DynamoDB", f"{kind}ThrottleEvents", table)
         for table in stack.of_type("DynamoDB::Table")
         for kind in ("Read", "Write")
     ]
-    for each in (*expected, ("AWS/ApiGateway", "5xx", "Api")):
+    routed = stack.routed()
+    expected += [
+        ("AWS/Lambda", "Throttles", function)
+        for function in stack.functions
+        if function not in routed and triggers_of(stack, function)
+    ]
+    expected += [
+        ("AWS/ApiGateway", "5xx", "Api"),
+        ("AWS/Lambda", "Throttles", "all"),
+        ("AWS/Usage", "ResourceCount", "ConcurrentExecutions"),
+    ]
+    for each in expected:
         if each not in alarms:
             yield f"no alarm for {' '.join(each)}"
+    metrics = [alarm["Metrics"] for alarm in stack.of_type("CloudWatch::Alarm").values() if "Metrics" in alarm]
+    if not any("SERVICE_QUOTA(used)" in each[0]["Expression"] for each in metrics):
+        yield "concurrency is compared with no quota"
 
 
 def failures_have_alarms(stack: Stack) -> Iterator[str]:
@@ -126,7 +143,7 @@ def failures_have_alarms(stack: Stack) -> Iterator[str]:
     watched = [
         (alarm["MetricName"], _logical_id(dimension["Value"]))
         for alarm in metrics_of_alarms(stack)
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions", ())
     ]
     expected = []
     for name, queue in stack.of_type("SQS::Queue").items():

@@ -221,8 +221,29 @@ def schedule_invokes_the_reconciler(stack: Stack) -> Iterator[str]:
     concurrency = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
     if concurrency != {"Fn::If": ["IsReconcilerConcurrencyReserved", 1, {"Ref": "AWS::NoValue"}]}:
         yield f"reconciler concurrency: {concurrency}"
+    if stack.content["Parameters"]["ReserveReconcilerConcurrency"]["Default"] != "false":
+        yield "a new AWS account, which cannot reserve concurrency, cannot deploy the template"
     if stack.properties("ReconcileFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
         yield "a failed reconciler run is retried in parallel to the next one"
+
+
+def conversions_leave_room(stack: Stack) -> Iterator[str]:
+    """Conversions use half of a new account's concurrency of 10 at most, unless a parameter allows more."""
+    limit = stack.properties("FinishingMapping").get("ScalingConfig", {}).get("MaximumConcurrency")
+    default = stack.content["Parameters"]["FinishingConcurrency"]["Default"]
+    if limit != {"Ref": "FinishingConcurrency"} or default != 5:
+        yield f"conversions have the limit {limit}, by default {default}"
+    reserved = [name for name, properties in stack.functions.items() if "ReservedConcurrentExecutions" in properties]
+    if reserved != ["ReconcileFunction"]:
+        yield f"concurrency is reserved for {reserved}"
+
+
+def retained_resources_have_no_fixed_names(stack: Stack) -> Iterator[str]:
+    """What stays after the stack's deletion or a failed creation cannot collide with a second stack of this name."""
+    fixed = {"BucketName", "TableName", "AliasName", "QueueName", "TopicName", "Name", "FunctionName", "RoleName"}
+    for name, resource in stack.resources.items():
+        if resource.get("DeletionPolicy") == "Retain":
+            yield from (f"{name} has a fixed {each}" for each in sorted(fixed & resource["Properties"].keys()))
 
 
 def environments_match_roles(stack: Stack) -> Iterator[str]:
@@ -344,6 +365,8 @@ RULES: Final[tuple[Rule, ...]] = (
     empty_objects_expire,
     stream_filter_selects_resources,
     schedule_invokes_the_reconciler,
+    conversions_leave_room,
+    retained_resources_have_no_fixed_names,
     environments_match_roles,
     publishers_know_the_public_url,
     only_one_function_lends_the_role_of_engines,

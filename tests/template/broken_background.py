@@ -228,6 +228,26 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _variables(stack, "PublishChangesFunction").pop("EVENT_BUS"),
     ),
     (
+        rules.schedule_invokes_the_reconciler, "concurrency reserved by default",
+        lambda stack: stack.content["Parameters"]["ReserveReconcilerConcurrency"].update(Default="true"),
+    ),
+    (
+        rules.conversions_leave_room, "a large default",
+        lambda stack: stack.content["Parameters"]["FinishingConcurrency"].update(Default=100),
+    ),
+    (
+        rules.conversions_leave_room, "a limit that no parameter changes",
+        lambda stack: stack.properties("FinishingMapping").update(ScalingConfig={"MaximumConcurrency": 100}),
+    ),
+    (
+        rules.conversions_leave_room, "concurrency reserved for a function",
+        lambda stack: stack.properties("DeliverCallbackFunction").update(ReservedConcurrentExecutions=2),
+    ),
+    (
+        rules.retained_resources_have_no_fixed_names, "a table with a fixed name",
+        lambda stack: stack.properties("RecordingsTable").update(TableName={"Fn::Sub": "${AWS::StackName}-recordings"}),
+    ),
+    (
         rules.environments_match_roles, "an unused queue",
         lambda stack: _variables(stack, "ListCallbacksFunction").update(CALLBACKS_QUEUE={"Ref": "CallbacksQueue"}),
     ),
@@ -311,6 +331,22 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         alarm_rules.failures_have_alarms, "failed batches are not counted",
         lambda stack: stack.properties("RecordingsStreamMapping").pop("MetricsConfig"),
+    ),
+    (
+        alarm_rules.throttling_has_alarms, "no alarm for throttled functions",
+        lambda stack: stack.resources.pop("ThrottlesAlarm"),
+    ),
+    (
+        alarm_rules.throttling_has_alarms, "no alarm for throttles of a background function",
+        lambda stack: stack.properties("BackgroundThrottlesAlarm")["Metrics"].pop(),
+    ),
+    (
+        alarm_rules.throttling_has_alarms, "no alarm for concurrency",
+        lambda stack: stack.resources.pop("ConcurrencyAlarm"),
+    ),
+    (
+        alarm_rules.throttling_has_alarms, "a fixed limit of concurrency instead of the quota",
+        lambda stack: stack.properties("ConcurrencyAlarm")["Metrics"][0].update(Expression="used / 10"),
     ),
     (
         alarm_rules.failures_have_alarms, "no alarm for errors of a function",
