@@ -280,13 +280,13 @@ class OutcomeLog(CanonicalLog):
         operation: str,
         outcome: str,
         account: str | None = None,
-        error: str | None = None,
+        error: Exception | None = None,
         counted: object = None,
         sid: str | None = None,
     ) -> None:
         """Keep the outcome of one record."""
         del account, counted, sid
-        self.observed.append((operation, outcome, error))
+        self.observed.append((operation, outcome, type(error).__name__ if error is not None else None))
 
     def engine_event(
         self,

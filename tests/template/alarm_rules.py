@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tapedeck import observability
 from tapedeck.background import engine_events, event_batches, handlers
+from tapedeck.domain.errors import StoreBusy
 from tests.template.rules import Rule, triggers_of
 from tests.template.translation import Stack
 
@@ -53,13 +54,13 @@ def _emitted() -> frozenset[str]:
     with redirect_stdout(StringIO()) as written:
         log = observability.CanonicalLog("metrics")
         for status in range(200, 600):
-            for is_busy in (False, True):
+            for error in (None, StoreBusy()):
                 log.request(
                     operation="o", dialect="d", account=None, sid=None, status=status, code=None, request_id="r",
-                    started=0, is_busy=is_busy,
+                    started=0, error=error,
                 )  # fmt: skip
                 log.engine_request(
-                    operation="o", engine=None, status=status, code=None, request_id="r", started=0, is_busy=is_busy
+                    operation="o", engine=None, status=status, code=None, request_id="r", started=0, error=error
                 )
         log.engine_clock(operation="o", engine="e", boot="b", skew_ms=1, is_excessive=True)
         log.unsent_command("a", "r", 1)

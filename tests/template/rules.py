@@ -389,7 +389,7 @@ def stages_throttle_and_log(stack: Stack) -> Iterator[str]:
         if log.get("DestinationArn") != {"Fn::GetAtt": ["AccessLogs", "Arn"]}:
             yield f"{name} has no access log"
         logged = set(re.findall(r"\$context\.([\w.]+)", log.get("Format", "")))
-        if not {"requestId", "routeKey", "status"} <= logged:
+        if not {"requestId", "awsEndpointRequestId", "routeKey", "status"} <= logged:
             yield f"{name} logs only {sorted(logged)}"
         for variable in sorted(logged):
             if any(field in variable.lower() for field in FORBIDDEN_LOG_FIELDS):

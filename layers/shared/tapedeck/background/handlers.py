@@ -28,7 +28,7 @@ from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRen
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import MalformedBody
-from tapedeck.observability import CanonicalLog
+from tapedeck.observability import CanonicalLog, begin_invocation
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
@@ -113,7 +113,8 @@ class BackgroundEndpoint:
         """
 
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
-            def handle(event: Event, _context: object) -> BatchResponse:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
                 # --8<-- [start:process]
                 blocked_partitions: set[str] = set()
@@ -152,7 +153,8 @@ class BackgroundEndpoint:
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
-            def handle(event: Event, _context: object) -> BatchResponse:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
@@ -177,7 +179,8 @@ class BackgroundEndpoint:
         def decorate(
             handler: Callable[[str, BackgroundServices], Counter[str]],
         ) -> Callable[[Event, object], BatchResponse]:
-            def handle(_event: Event, _context: object) -> BatchResponse:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
                 counted: Counter[str] = Counter()
                 failures: list[Exception] = []
@@ -193,7 +196,7 @@ class BackgroundEndpoint:
                 services.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
-                    error=type(failures[0]).__name__ if failures else None,
+                    error=failures[0] if failures else None,
                     counted={_METRICS[name]: counted[name] for name in _METRICS},
                 )
                 if failures:
@@ -240,7 +243,7 @@ def _process_change(
     try:
         change = services.read_change(record)
     except Exception as error:
-        services.log.background(operation=operation, account=account, outcome="unreadable", error=type(error).__name__)
+        services.log.background(operation=operation, account=account, outcome="unreadable", error=error)
         raise
     if change is not None:
         _run_and_log(services.log, operation, account, partial(handler, change, services))
@@ -289,7 +292,7 @@ def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Ca
         result = act()
     except Exception as error:
         outcome = "unreadable" if isinstance(error, MalformedBody) else "failed"
-        log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
+        log.background(operation=operation, account=account, outcome=outcome, error=error)
         raise
     else:
         outcome = _outcome_of(result)

@@ -143,7 +143,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         return build_engine_events(database, api.recordings, api.media, clock)
 
     def report_failure(error: Exception) -> None:
-        api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__)
+        api.log.background(operation="reconcile", outcome="failed", error=error)
 
     @cache
     def engine_sessions() -> EngineSessions:

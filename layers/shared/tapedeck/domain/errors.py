@@ -254,7 +254,17 @@ class NoEngineAvailable(TapedeckError):
 
 
 class StoreFailure(TapedeckError):
-    """The database, queue, bus, bucket or KMS did not complete the request."""
+    """The database, queue, bus, bucket or KMS did not complete the request.
+
+    Args:
+        operation: the AWS operation that failed, such as `dynamodb:UpdateItem`; for the log, as is `code`.
+        code: its error code, or the class of the error if there was no response; never a message.
+    """
+
+    def __init__(self, operation: str | None = None, code: str | None = None) -> None:
+        super().__init__(operation, code)
+        self.operation = operation
+        self.code = code
 
 
 class StoreBusy(StoreFailure):
