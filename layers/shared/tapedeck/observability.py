@@ -319,9 +319,9 @@ class CanonicalLog:
         return {**envelope, "_aws": emf_header, **counted}
 
 
-def begin_invocation(event: Mapping[str, Any], lambda_context: object) -> None:
+def begin_invocation(event: object, lambda_context: object) -> None:
     """Put the request ids of API Gateway and of Lambda into every line of this invocation (REL-28)."""
-    request_context = event.get("requestContext")
+    request_context = event.get("requestContext") if isinstance(event, Mapping) else None
     ids = {
         "gateway_request_id": request_context.get("requestId") if isinstance(request_context, Mapping) else None,
         "lambda_request_id": getattr(lambda_context, "aws_request_id", None),
