@@ -158,9 +158,10 @@ class Receiver:
 
 @dataclass
 class FakeKms:
-    """Encrypt and decrypt secrets; `is_unavailable` makes both fail."""
+    """Encrypt and decrypt secrets; `is_unavailable` makes both fail. `decrypted` counts requests to decrypt."""
 
     is_unavailable: bool = False
+    decrypted: int = 0
 
     def encrypt(self, account: str, secret: str) -> bytes:
         """Encrypt a secret; the ciphertext is bound to the account."""
@@ -170,6 +171,7 @@ class FakeKms:
 
     def decrypt(self, account: str, encrypted: bytes) -> str:
         """Decrypt a secret that was encrypted for this account."""
+        self.decrypted += 1
         encrypted_for, _, secret = encrypted.decode().partition(":")
         if self.is_unavailable or encrypted_for != account:
             raise StoreUnavailable

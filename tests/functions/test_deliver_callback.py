@@ -657,6 +657,18 @@ def test_waits_for_the_key(make_world: Callable[[int], World], dialect: str, hou
     assert read_delivery(world, delivery).state is State.DELIVERED
 
 
+def test_a_process_decrypts_a_key_once(world: World) -> None:
+    """KMS is asked once for three callbacks of an account, and once more when five minutes have passed."""
+    for number in range(1, 4):
+        enqueue_delivery(world, "twilio", number=number)
+    world.deliver()
+    assert (len(world.receiver.requests), world.kms.decrypted) == (3, 1)
+    world.clock.step(300)
+    enqueue_delivery(world, "twilio", number=4)
+    world.deliver()
+    assert (len(world.receiver.requests), world.kms.decrypted) == (4, 2)
+
+
 def test_counts_unsigned_attempts(world: World) -> None:
     """Each attempt without a key is counted, so that an alarm fires before the delivery is exhausted."""
     delivery = enqueue_delivery(world, "twilio")

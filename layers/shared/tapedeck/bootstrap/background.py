@@ -22,6 +22,7 @@ from tapedeck.adapters.engine_queues import SqsEngineQueues
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
+from tapedeck.adapters.remembered_keys import RememberingDecryptor
 from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
@@ -111,7 +112,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         return CallbackDispatcher(
             wrap(DeliveryTable(database)),
             wrap(credentials),
-            wrap(clients.decryptor),
+            RememberingDecryptor(wrap(clients.decryptor), clock),
             clients.webhook_client,
             wrap(clients.callbacks),
             clock,
