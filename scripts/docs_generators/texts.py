@@ -15,7 +15,10 @@ VARIABLES: Final = {
     "MEDIA_ACCESS": "Who may fetch audio: `authenticated` or `vendor`.",
     "MEDIA_INLINE_BYTES": "Largest audio in bytes that a function returns itself, 0 to 4194304.",
     "ENGINE_QUEUE_PREFIX": "URL of the queue of each media engine's commands, up to the name of the engine.",
-    "CALLBACKS_QUEUE": "URL of the queue of callbacks that are due.",
+    "CALLBACKS_QUEUE": "URL of the queue of first attempts of callbacks, and of replays.",
+    "CALLBACK_RETRIES_QUEUE": "URL of the queue of retries of callbacks.",
+    "CALLBACK_CONCURRENCY": "How many messages of `CALLBACKS_QUEUE` are in work at once; the shares follow from it.",
+    "CALLBACK_RETRY_CONCURRENCY": "The same for `CALLBACK_RETRIES_QUEUE`.",
     "FINISHING_QUEUE": "URL of the queue of captures to convert.",
     "EVENT_BUS": "Name of the event bus for domain events.",
     "PUBLIC_URL": "Scheme and host of this API in the URLs of callbacks.",
@@ -137,7 +140,10 @@ ALARM_ACTIONS: Final = {
     ),
     "CallbackQueueAgeAlarm": (
         f"Look for errors of `deliver_callback` in the {_LOG}. If there are none, receivers are slow: a callback may "
-        "occupy a worker for 15 seconds."
+        "occupy a worker for 15 seconds. Raise `CallbackConcurrency` if the quota of concurrent functions permits."
+    ),
+    "CallbackRetriesQueueAgeAlarm": (
+        "As for `CallbackQueueAgeAlarm`. First attempts do not wait for retries. Raise `CallbackRetryConcurrency`."
     ),
     "EventsRefusedAlarm": (
         f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "

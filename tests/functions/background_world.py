@@ -246,6 +246,7 @@ class World:
     accounts: Accounts
     commands: FakeEngineQueues
     callbacks: FakeQueue
+    retries: FakeQueue
     finishing: FakeQueue
     bus: FakeQueue
     receiver: Receiver
@@ -283,7 +284,7 @@ class World:
     def discard(self) -> None:
         """Discard pending stream records, everything that was sent or published, and the log."""
         self.changes()
-        for channel in (self.commands, self.callbacks, self.finishing, self.bus):
+        for channel in (self.commands, self.callbacks, self.retries, self.finishing, self.bus):
             channel.drain()
         self.log.drain()
 
@@ -341,10 +342,14 @@ class World:
         assert len(answer["headers"]["X-Request-Id"]) == 32
         return answer["statusCode"], json.loads(answer["body"])
 
+    def queued_callbacks(self) -> list[QueueMessage]:
+        """Return the messages of both queues of callbacks, and clear them: first attempts, then retries."""
+        return self.callbacks.drain() + self.retries.drain()
+
     def deliver(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
         """Call deliver_callback with each queued message, or with these, one at a time; return the failed messages."""
         failed = []
-        for message in list(messages) if messages is not None else self.callbacks.drain():
+        for message in list(messages) if messages is not None else self.queued_callbacks():
             record = _message(0, json.dumps(dict(message.body)), message.group)
             failed += self._invoke("deliver_callback", [record], lambda record: record["messageId"])
         return failed
@@ -416,9 +421,12 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     log = FakeLog()
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
-    commands, callbacks, finishing, bus = FakeEngineQueues(), FakeQueue(), FakeQueue(), FakeQueue()
+    commands, callbacks, retries = FakeEngineQueues(), FakeQueue(), FakeQueue()
+    finishing, bus = FakeQueue(), FakeQueue()
     luck = [0.0]
-    outbound_clients = OutboundClients(commands, callbacks, finishing, bus, receiver, vault, sleep, lambda: luck[-1])
+    outbound_clients = OutboundClients(
+        commands, callbacks, retries, finishing, bus, receiver, vault, sleep, lambda: luck[-1]
+    )
     environment = Environment(
         read_settings=lambda: settings,
         clock=clock,
@@ -432,8 +440,8 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     service = environment.cached(api_bootstrap.build_api_services)
     services = environment.cached(background_bootstrap.build_background_services)
     return World(
-        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, finishing, bus, receiver,
-        vault, log, services, faults, slept, sleep, luck,
+        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, retries, finishing, bus,
+        receiver, vault, log, services, faults, slept, sleep, luck,
     )  # fmt: skip
 
 

@@ -394,7 +394,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                 "resource": "016612f5dee270008000000000000002",
                 "delivery": "00000003.completed",
             },
-            group="016612f5dee270008000000000000002",
+            group="3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4-1",
             id="4483a1d0-15ab-424f-4056-d5be18688e2a-0-1537917000",
         )
     ]
@@ -846,12 +846,12 @@ def test_enqueues_callbacks_of_a_recording(world: World, client: FunctionClient)
     assert (fields(first)["RecordingStatus"], last_fields["RecordingStatus"]) == ("in-progress", "absent")
     body = {"account": call.account, "resource": identifier}
     # The first one is queued again in case it was lost; the queue drops a duplicate id.
-    assert {message.id: message for message in world.callbacks.drain()} == {
-        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}": QueueMessage(
-            {**body, "delivery": delivery.id}, identifier, f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}"
-        )
+    queued = world.callbacks.drain()
+    assert {message.id: message.body for message in queued} == {
+        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}": {**body, "delivery": delivery.id}
         for delivery in (first, last)
     }
+    assert len({message.group for message in queued}) == 1
     assert recording.status is RecordingStatus.ABSENT
     assert [pending for pending in world.pending_work() if pending.resource == recording] == []
 
@@ -947,7 +947,9 @@ def test_callbacks_of_a_conference_are_queued_in_order(world: World, dialect: st
     """Events that one write numbered are queued in that order, at any position of the conference in the stream."""
     conference, _, _, records = play_conference(world, dialect)
     assert world.publish(records) == []
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
@@ -964,10 +966,14 @@ def test_retried_callbacks_are_queued_in_order(world: World) -> None:
     conference, _, _, records = play_conference(world, "twilio")
     world.callbacks.failures = 1
     failed = world.publish(records)
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == []
     assert world.publish(failed) == []
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
@@ -1080,7 +1086,7 @@ def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
         for each in subjects
         for delivery in world.deliveries(each)
     }
-    queued = {(message.group, message.body["delivery"]) for message in world.callbacks.sent}
+    queued = {(message.body["resource"], message.body["delivery"]) for message in world.callbacks.sent}
     assert queued == {(delivery.resource_id, delivery.id) for delivery in deliveries.values()}
     return commands, events, deliveries
 

@@ -21,6 +21,7 @@ from tapedeck.adapters.dynamodb import (
     resources,
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
+from tapedeck.background.callback_lanes import CallbackLane
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
@@ -83,6 +84,7 @@ EVENT_FAULT_RATE: Final = 0.01
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
 _LOGICAL_IDS: Final = {
     "callbacks": "CallbacksQueue",
+    "retries": "CallbackRetriesQueue",
     "finishing": "FinishingQueue",
 }
 
@@ -132,13 +134,15 @@ class World:
         self.objects = MemoryObjects()
         self.log = OutcomeLog()
         self.bus = MemoryBus()
-        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks", "finishing")}
+        dead = ("events", "callbacks", "finishing")
+        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in dead}
         # This engine opens no sessions, whose answer names what has ended: a command must not be dropped for its age.
         self.command_queue = UnorderedQueue(self.clock, name="engine-standin", retention_seconds=DAYS)
         self.command_queue.random_source, self.command_queue.event_fault_rate = self.random_source, event_fault_rate
         self.commands = CommandLog(self.command_queue)
         self.events = self._queue("events", self.dead_letters["events"])
         self.callbacks = self._queue("callbacks", self.dead_letters["callbacks"])
+        self.retries = self._queue("retries", self.dead_letters["callbacks"])
         self.finishing = self._queue("finishing", self.dead_letters["finishing"])
         self.finishing_channel = UnreliableQueue(self.finishing, self.random_source, event_fault_rate)
         self.event_channel = UnreliableQueue(self.events, self.random_source, event_fault_rate)
@@ -208,7 +212,8 @@ class World:
         keys.put_account(account, {"twilio": b"token", "signalwire": b"PSK_key"})
         dispatcher = CallbackDispatcher(
             deliveries.DeliveryTable(database), keys, wrap(PlainDecryptor()), wrap(self.network),
-            wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
+            CallbackLane(wrap(self.callbacks), 5), CallbackLane(wrap(self.retries), 2), clock,
+            clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
         conversions = Conversions(wrap(self.finishing_channel), lambda: self.media)
         sender = CommandSender(store, wrap(self.commands), clock, self._note_unroutable, ENGINE)
@@ -280,13 +285,12 @@ class World:
             on_failure=self.failed_batches.keep, report=self._note_unexpected,
         )  # fmt: skip
         self.ingest = EventReporter(self.events, clock, load_handler(ROOT, "take_engine_events"), STANDIN_ENGINE_TOKEN)
-        self.deliver = QueueSource(
-            self.callbacks,
-            load_handler(ROOT, "deliver_callback"),
-            return_failed=False,
-            report=self._note_unexpected,
+        self.deliver, self.deliver_retries = (
+            QueueSource(
+                queue, load_handler(ROOT, "deliver_callback"), return_failed=False, report=self._note_unexpected
+            )
+            for queue in (self.callbacks, self.retries)
         )
-
         self.finish = QueueSource(
             self.finishing,
             load_handler(ROOT, "finish_recording"),
@@ -387,20 +391,24 @@ class World:
 
     def is_quiet(self) -> bool:
         """Whether the pending-work index and all queues are empty."""
-        queues = (self.events, self.commands, self.callbacks, self.finishing)
+        queues = (self.events, self.commands, self.callbacks, self.retries, self.finishing)
         return not (self.history.work or any(queue.messages for queue in queues))
 
     def _until_due(self, max_seconds: int) -> float:
         """Seconds until the next retry or message is due, at most `max_seconds`."""
         now = self.clock()
         due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
-        due += [at for queue in (self.events, self.callbacks, self.finishing) if (at := queue.next_due()) is not None]
+        due += [
+            at
+            for queue in (self.events, self.callbacks, self.retries, self.finishing)
+            if (at := queue.next_due()) is not None
+        ]
         return min([max_seconds, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
 
     def _run_components(self) -> bool:
         moved = False
         for action in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
-                    self.engine.finish_due_media, self.finish.run_once):  # fmt: skip
+                    self.deliver_retries.run_once, self.engine.finish_due_media, self.finish.run_once):  # fmt: skip
             moved = bool(self.run(action)) or moved
         return moved
 

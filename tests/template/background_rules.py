@@ -17,16 +17,25 @@ MAX_RECEIVES: Final = 5
 VISIBILITY_FACTOR: Final = 6
 """Minimum ratio of visibility timeout to function timeout, as AWS recommends."""
 
+LANES: Final = {
+    "CallbacksQueue": ("CALLBACKS_QUEUE", "CALLBACK_CONCURRENCY", "CallbackConcurrency"),
+    "CallbackRetriesQueue": ("CALLBACK_RETRIES_QUEUE", "CALLBACK_RETRY_CONCURRENCY", "CallbackRetryConcurrency"),
+}
+"""The queues of callbacks: the variables with their URL and concurrency, and the parameter of the latter."""
+
+LANE_VISIBILITY: Final = 90
+"""Seconds, three times the sender's timeout: a failed message blocks its group, which recordings share."""
+
 DAY: Final = 86_400
 MAX_DAYS: Final = 30
 """Maximum retention of failed batches."""
 
 EVENT_SOURCES: Final = {
-    "PublishChangesFunction": ("RecordingsTable", 100),
-    "FinishRecordingFunction": ("FinishingQueue", 1),
-    "DeliverCallbackFunction": ("CallbacksQueue", 1),
+    "PublishChangesFunction": [("RecordingsTable", 100)],
+    "FinishRecordingFunction": [("FinishingQueue", 1)],
+    "DeliverCallbackFunction": [("CallbacksQueue", 1), ("CallbackRetriesQueue", 1)],
 }
-"""Event source and batch size of each function."""
+"""Event sources and their batch sizes of each function."""
 
 
 STANDARD_QUEUES: Final = frozenset({"EngineCommandsDeadLetterQueue", "FinishingQueue", "FinishingDeadLetterQueue"})
@@ -72,44 +81,50 @@ def queues_are_fifo_and_encrypted(stack: Stack) -> Iterator[str]:
 
 
 def queues_have_dead_letter_queues(stack: Stack) -> Iterator[str]:
-    """Each queue has a separate dead-letter queue after five receives, which no function reads."""
+    """Each queue has a separate dead-letter queue after five receives, which no function reads.
+
+    Those of callbacks share one: what is to be done about a dead callback does not depend on its queue.
+    """
     queues = stack.of_type("SQS::Queue")
-    dead_letter_queues: list[str] = []
+    taken: list[str] = []
     for name, queue in queues.items():
         if name.endswith("DeadLetterQueue"):
             continue
         redrive = queue.get("RedrivePolicy", {})
         dead_letter_queue = target(redrive.get("deadLetterTargetArn"))
-        if (
-            redrive.get("maxReceiveCount") != MAX_RECEIVES
-            or dead_letter_queue not in queues
-            or dead_letter_queue in dead_letter_queues
-        ):
+        is_own = dead_letter_queue == "CallbacksDeadLetterQueue" if name in LANES else dead_letter_queue not in taken
+        if redrive.get("maxReceiveCount") != MAX_RECEIVES or dead_letter_queue not in queues or not is_own:
             yield f"{name} has the redrive policy {redrive}"
-        dead_letter_queues.append(dead_letter_queue)
+        taken.append(dead_letter_queue)
     for name in queues:
         is_read = any(mentions(each, name) for each in stack.of_type("Lambda::EventSourceMapping").values())
         if name.endswith("DeadLetterQueue") and (
-            name not in {*dead_letter_queues, *RUNTIME_DEAD_LETTER_QUEUES} or is_read or "RedrivePolicy" in queues[name]
+            name not in {*taken, *RUNTIME_DEAD_LETTER_QUEUES} or is_read or "RedrivePolicy" in queues[name]
         ):
             yield f"{name} is not a dead-letter queue"
 
 
 def visibility_timeouts_exceed_readers(stack: Stack) -> Iterator[str]:
-    """Visibility timeouts are six times the reader's timeout; the delivery lease exceeds the sender's timeout."""
+    """Visibility timeouts are six times the reader's timeout, or 90 seconds for callbacks.
+
+    The lease of a delivery is longer than the sender's timeout, and ends before its message returns.
+    """
     queues = stack.of_type("SQS::Queue")
     for mapping in stack.of_type("Lambda::EventSourceMapping").values():
         source, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
         timeout = stack.properties(function)["Timeout"]
-        if source in queues and queues[source].get("VisibilityTimeout", 30) < VISIBILITY_FACTOR * timeout:
+        visible = queues[source].get("VisibilityTimeout", 30) if source in queues else None
+        if visible is None:
+            continue
+        if visible != LANE_VISIBILITY if source in LANES else visible < VISIBILITY_FACTOR * timeout:
             yield f"{source} may redeliver while {function} runs"
     sender = stack.properties("DeliverCallbackFunction")["Timeout"]
-    if not sender * 1000 <= LEASE_MS <= queues["CallbacksQueue"].get("VisibilityTimeout", 30) * 1000:
+    if not sender * 1000 <= LEASE_MS < LANE_VISIBILITY * 1000:
         yield f"a lease of {LEASE_MS} ms does not fit a sender of {sender} s"
 
 
 def readers_report_batch_failures(stack: Stack) -> Iterator[str]:
-    """Each reader has one event source and reports failed records individually."""
+    """Each reader has its event sources and reports failed records individually."""
     found: dict[str, list[Any]] = {}
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         source = mapping["EventSourceArn"]["Fn::GetAtt"][0]
@@ -118,9 +133,35 @@ def readers_report_batch_failures(stack: Stack) -> Iterator[str]:
             yield f"{name} repeats the whole batch when one record fails"
         if mapping.get("Enabled", True) is not True:
             yield f"{name} is disabled"
-    expected = {function: [source] for function, source in EVENT_SOURCES.items()}
-    if found != expected:
+    if found != EVENT_SOURCES:
         yield f"event sources are {found}"
+
+
+def senders_of_callbacks_are_limited(stack: Stack) -> Iterator[str]:
+    """Each queue of callbacks has its own number of senders, which every function that queues callbacks knows (C-291).
+
+    Both numbers are at least two, the least that Lambda permits, and together less than the quota of a new AWS account.
+    """
+    defaults = {name: stack.content["Parameters"][name] for _, _, name in LANES.values()}
+    for name, parameter in defaults.items():
+        if parameter["MinValue"] != _MIN_CONCURRENCY:
+            yield f"{name} may be {parameter['MinValue']}"
+    if sum(int(parameter["Default"]) for parameter in defaults.values()) >= _NEW_ACCOUNT_QUOTA:
+        yield "callbacks use up the quota of a new AWS account"
+    for queue, (url, concurrency, parameter_name) in LANES.items():
+        for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
+            limit = mapping.get("ScalingConfig")
+            if target(mapping["EventSourceArn"]) == queue and limit != {"MaximumConcurrency": {"Ref": parameter_name}}:
+                yield f"{name} is limited by {limit}"
+        for function, properties in stack.functions.items():
+            variables = properties["Environment"]["Variables"]
+            known = variables.get(concurrency), variables.get(url)
+            if known not in ((None, None), ({"Ref": parameter_name}, {"Ref": queue})):
+                yield f"{function} knows {known} of {queue}"
+
+
+_MIN_CONCURRENCY: Final = 2
+_NEW_ACCOUNT_QUOTA: Final = 10
 
 
 def stream_failures_are_bounded(stack: Stack) -> Iterator[str]:
@@ -360,6 +401,7 @@ RULES: Final[tuple[Rule, ...]] = (
     queues_have_dead_letter_queues,
     visibility_timeouts_exceed_readers,
     readers_report_batch_failures,
+    senders_of_callbacks_are_limited,
     stream_failures_are_bounded,
     failed_batches_expire,
     empty_objects_expire,

@@ -132,7 +132,7 @@ class Scenario:
 
     def deliver(self) -> list[str]:
         """Deliver all queued callbacks; return the ids of failed messages."""
-        waiting = list(self._drain("CALLBACKS_QUEUE"))
+        waiting = [*self._drain("CALLBACKS_QUEUE"), *self._drain("CALLBACK_RETRIES_QUEUE")]
         return [failed for body in waiting for failed in self.invoke_with_messages("deliver_callback", [body])]
 
     def confirm_commands(self) -> None:

@@ -117,8 +117,40 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         ),
     ),
     (
+        rules.queues_have_dead_letter_queues, "dead retries elsewhere",
+        lambda stack: stack.properties("CallbackRetriesQueue").update(
+            RedrivePolicy=stack.properties("FinishingQueue")["RedrivePolicy"]
+        ),
+    ),
+    (
         rules.visibility_timeouts_exceed_readers, "visibility timeout too short",
-        lambda stack: _queue(stack, VisibilityTimeout=179),
+        lambda stack: _queue(stack, VisibilityTimeout=60),
+    ),
+    (
+        rules.visibility_timeouts_exceed_readers, "a failed retry blocks its group for long",
+        lambda stack: stack.properties("CallbackRetriesQueue").update(VisibilityTimeout=180),
+    ),
+    (
+        rules.senders_of_callbacks_are_limited, "no limit",
+        lambda stack: stack.properties("CallbackRetriesMapping").pop("ScalingConfig"),
+    ),
+    (
+        rules.senders_of_callbacks_are_limited, "the limit of the other queue",
+        lambda stack: stack.properties("CallbacksMapping").update(
+            ScalingConfig={"MaximumConcurrency": {"Ref": "CallbackRetryConcurrency"}}
+        ),
+    ),
+    (
+        rules.senders_of_callbacks_are_limited, "shares of the default number",
+        lambda stack: _variables(stack, "RedriveFailedChangesFunction").pop("CALLBACK_CONCURRENCY"),
+    ),
+    (
+        rules.senders_of_callbacks_are_limited, "a limit that Lambda refuses",
+        lambda stack: stack.content["Parameters"]["CallbackRetryConcurrency"].update(MinValue=1),
+    ),
+    (
+        rules.senders_of_callbacks_are_limited, "the whole quota of a new AWS account",
+        lambda stack: stack.content["Parameters"]["CallbackConcurrency"].update(Default=8),
     ),
     (
         rules.visibility_timeouts_exceed_readers, "a slower reader",
@@ -315,6 +347,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         alarm_rules.failures_have_alarms, "no alarm for old callbacks",
         lambda stack: stack.resources.pop("CallbackQueueAgeAlarm"),
+    ),
+    (
+        alarm_rules.failures_have_alarms, "no alarm for old retries",
+        lambda stack: stack.resources.pop("CallbackRetriesQueueAgeAlarm"),
     ),
     (
         alarm_rules.failures_have_alarms, "no alarm for stream lag",

@@ -196,14 +196,14 @@ _LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 
 
 def only_the_callback_sender_decrypts(stack: Stack) -> Iterator[str]:
-    """Only the callback sender may decrypt signing keys; only its queue invokes it."""
+    """Only the callback sender may decrypt signing keys; only its queues invoke it."""
     decrypting = [function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function)]
     if decrypting != ["DeliverCallbackFunction"]:
         yield f"secrets are decrypted by {decrypting}"
     for function in decrypting:
         for trigger in triggers_of(stack, function):
             queue = stack.resources.get(trigger, {}).get("Properties", {}).get("EventSourceArn")
-            if queue != {"Fn::GetAtt": ["CallbacksQueue", "Arn"]}:
+            if queue not in ({"Fn::GetAtt": [name, "Arn"]} for name in ("CallbacksQueue", "CallbackRetriesQueue")):
                 yield f"{function} can be invoked through {trigger}"
 
 

@@ -265,6 +265,8 @@ def _outbound_clients(
     return OutboundClients(
         commands=engine_queues,
         callbacks=queues.callbacks,
+        # The same queue: each account has threads of its own, so that no account waits for another.
+        callback_retries=queues.callbacks,
         finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),
         webhook_client=callback_log.observe_client(webhook),

@@ -166,11 +166,10 @@ class Scheduler:
         return {event[name]: kind for event in events for name, kind in _RESOURCE_FIELDS.items() if name in event}
 
     def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
-        pending = self._deliverer.delayed + [
-            (group, json.loads(body)["account"]) for group, body in self._callbacks.messages
-        ]
+        bodies = [json.loads(body) for _, body in self._callbacks.messages]
+        pending = self._deliverer.delayed + [(body["resource"], body["account"]) for body in bodies]
         pending += [(delivery.resource_id, delivery.account) for delivery in self._due_retries()]
-        return {group: self._callback_log.kind_of(group) for group, owner in pending if account in {None, owner}}
+        return {each: self._callback_log.kind_of(each) for each, owner in pending if account in {None, owner}}
 
     def _due_retries(self) -> list[CallbackDelivery]:
         now = self._clock() // 1000

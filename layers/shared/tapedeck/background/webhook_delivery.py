@@ -2,10 +2,10 @@
 
 The life of a delivery, by its `DeliveryState`:
 
-1. QUEUED: `enqueue` stores it in the outbox and puts a message into the FIFO queue, in the group of its recording or
-   conference, so that callbacks of one resource are sent in order. `next_attempt_at` is ten minutes ahead: a delivery
-   that is still queued then counts as lost by the queue, and `requeue_due` queues it again. If it was only delayed, the
-   second message finds it processed and is skipped.
+1. QUEUED: `enqueue` stores it in the outbox and puts a message into the FIFO queue of first attempts. Callbacks of one
+   resource are in one FIFO group, so that they are sent in order (`callback_lanes`). `next_attempt_at` is ten minutes
+   ahead: a delivery that is still queued then counts as lost by the queue, and `requeue_due` queues it again. If it was
+   only delayed, the second message finds it processed and is skipped.
 2. Still QUEUED: `deliver` takes a lease of `LEASE_MS` (60 s), so that no second worker sends it at the same time. It
    then makes the vendor's own attempts, all within seconds: the dialect's `RetryPolicy` has their number, their
    timeouts and the failures that are retried. The result of the last attempt releases the lease.
@@ -13,7 +13,8 @@ The life of a delivery, by its `DeliveryState`:
 4. RETRY_SCHEDULED: the vendor's attempts failed, or no signing key was available: a callback is never sent unsigned.
    The delivery leaves the queue, so that it does not block the later callbacks of its resource, which may overtake it
    (REL-7). It waits in the table until `next_attempt_at`: by `RETRY_DELAYS_SECONDS`, or later if the response has a
-   Retry-After. Then `Reconciler.run`, which calls `requeue_due` once a minute, makes it QUEUED again.
+   Retry-After. Then `Reconciler.run`, which calls `requeue_due` once a minute, makes it QUEUED again, in the queue of
+   retries.
 5. EXHAUSTED: the next retry would be later than `retry_hours` after the first attempt, or the URL is forbidden, or it
    answered 410 Gone. This is final. With `retry_hours` of 0, state 5 follows directly on 2, except for a delivery that
    could not be signed: that one is retried for at least `MAX_UNSIGNED_SECONDS`.
@@ -31,6 +32,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, Protocol
 
+from tapedeck.background.callback_lanes import CallbackLane
 from tapedeck.domain.delivery import (
     FINAL,
     MAX_RESPONSE_EXCERPT,
@@ -48,8 +50,6 @@ from tapedeck.ports.deliveries import DeliveryStore, SigningKeyStore
 from tapedeck.ports.messaging import (
     Decryptor,
     FailureReason,
-    Queue,
-    QueueMessage,
     Timeouts,
     WebhookClient,
     WebhookRequest,
@@ -66,7 +66,7 @@ LEASE_MS: Final = 60_000
 """How long no other worker sends a leased delivery.
 
 Longer than the vendor's own attempts (15 s) and the function's timeout (30 s), shorter than the queue's visibility
-timeout (180 s).
+timeout (90 s): the message of a crashed worker returns when its lease is over.
 """
 
 MAX_UNSIGNED_SECONDS: Final = 86_400
@@ -98,7 +98,8 @@ class CallbackDispatcher:
         keys: the encrypted signing keys.
         decryptor: decrypts them.
         webhook_client: sends the requests.
-        queue: the FIFO queue of callbacks.
+        first_attempts: the queue of first attempts and of replays.
+        retries: the queue of retries.
         clock: milliseconds.
         sleep: waits, in seconds.
         random_float: returns a number from 0 to 1, for jitter.
@@ -112,7 +113,8 @@ class CallbackDispatcher:
         keys: SigningKeyStore,
         decryptor: Decryptor,
         webhook_client: WebhookClient,
-        queue: Queue,
+        first_attempts: CallbackLane,
+        retries: CallbackLane,
         clock: Clock,
         sleep: Callable[[float], None],
         random_float: Callable[[], float],
@@ -123,7 +125,8 @@ class CallbackDispatcher:
         self._keys = keys
         self._decryptor = decryptor
         self._webhook_client = webhook_client
-        self._queue = queue
+        self._first_attempts = first_attempts
+        self._retries = retries
         self._clock = clock
         self._sleep = sleep
         self._random_float = random_float
@@ -135,7 +138,7 @@ class CallbackDispatcher:
         """Store a delivery and queue it. Storing is idempotent; a duplicate may be queued again."""
         found = self._store.put(delivery)
         if found.state is DeliveryState.QUEUED:
-            self._queue.send([to_message(found)])
+            self._first_attempts.send([found])
 
     # --8<-- [end:enqueue]
 
@@ -158,10 +161,11 @@ class CallbackDispatcher:
             is_replay: send it in any state, because an operator requested it.
 
         Returns:
-            the delivery after the attempts; None if nothing was sent: it does not exist or is not queued any more.
+            the delivery after the attempts; None if nothing was sent: it does not exist, is not queued any more, or
+            another worker is sending it (C-292).
 
         Raises:
-            StoreBusy: another worker holds the lease; the queue delivers the message again.
+            StoreBusy: another worker is sending it, and this is a replay; the queue delivers the message again.
         """
         found = self._store.get(account, resource_id, delivery_id)
         if is_replay and found is not None and found.state is not DeliveryState.QUEUED:
@@ -172,7 +176,11 @@ class CallbackDispatcher:
         now = self._clock()
         leased = self._store.lease(found, now, now + LEASE_MS)
         if leased is None:
-            raise StoreBusy
+            # Its holder completes it, or, after a crash, that worker's message, which returns after the lease, or
+            # `requeue_due`. Only a replay has no other message that sends it once more.
+            if is_replay:
+                raise StoreBusy
+            return None
         # A delivery without attempts is not sent to a URL that has answered 410 to this resource. One with attempts is
         # sent: the 410 exhausted all pending deliveries of its URL, so an operator replays this one.
         if self._retry_hours and not leased.attempt_count and self._store.is_url_gone(leased):
@@ -274,9 +282,10 @@ class CallbackDispatcher:
             delivery for delivery in self._store.find_due(shard, now // 1000, limit) if delivery.lease_expires_at <= now
         ]
         reset = [self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS) for delivery in due]
-        queued = [to_message(delivery) for delivery in reset if delivery is not None]
-        if queued:
-            self._queue.send(queued)
+        queued = [delivery for delivery in reset if delivery is not None]
+        # A delivery without attempts was lost by the queue: it must not wait behind retries.
+        self._first_attempts.send([delivery for delivery in queued if not delivery.attempt_count])
+        self._retries.send([delivery for delivery in queued if delivery.attempt_count])
         return len(queued)
 
     def replay(self, account: str, resource_id: str, delivery_id: str) -> CallbackDelivery:
@@ -290,12 +299,12 @@ class CallbackDispatcher:
         if found is None:
             raise NotFound
         queued = self._reset_to_queued(found)
-        message = to_message(queued)
+        message = self._first_attempts.message(queued)
         # A new deduplication id for each replay: the queue must not drop it.
         replayed = replace(
             message, body={**message.body, "replay": True}, id=f"{queued.idempotency_token}-{new_id(self._clock())}"
         )
-        self._queue.send([replayed])
+        self._first_attempts.queue.send([replayed])
         return queued
 
     def _reset_to_queued(self, delivery: CallbackDelivery) -> CallbackDelivery:
@@ -309,16 +318,6 @@ class CallbackDispatcher:
         return self._store.of(account, resource_id)
 
 
-# --8<-- [start:message]
-def to_message(delivery: CallbackDelivery) -> QueueMessage:
-    """Return the queue message of a delivery, in the FIFO group of its recording, conference or call (C-85)."""
-    body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
-    # Each round of attempts has its own deduplication id.
-    return QueueMessage(
-        body, delivery.resource_id, f"{delivery.idempotency_token}-{delivery.attempt_count}-{delivery.next_attempt_at}"
-    )
-
-
 def _final_state(delivery: CallbackDelivery) -> DeliveryState:
     """Return the final state after a failure: DELIVERED if any attempt succeeded (a failed replay), else EXHAUSTED."""
     return DeliveryState.DELIVERED if any(map(is_delivered, delivery.attempts)) else DeliveryState.EXHAUSTED
@@ -326,4 +325,3 @@ def _final_state(delivery: CallbackDelivery) -> DeliveryState:
 
 def _excerpt(answer: bytes) -> str:
     return answer[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")
-    # --8<-- [end:message]

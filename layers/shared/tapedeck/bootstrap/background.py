@@ -27,6 +27,7 @@ from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
+from tapedeck.background.callback_lanes import CallbackLane
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
@@ -67,6 +68,7 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
     return OutboundClients(
         commands=SqsEngineQueues(lazy("sqs"), settings.engine_queue_prefix, time.sleep),
         callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
+        callback_retries=SqsQueue(lazy("sqs"), settings.callback_retries_queue, time.sleep),
         finishing=SqsQueue(lazy("sqs"), settings.finishing_queue, time.sleep, is_fifo=False),
         bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
         webhook_client=SafeWebhookClient(
@@ -114,7 +116,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             wrap(credentials),
             RememberingDecryptor(wrap(clients.decryptor), clock),
             clients.webhook_client,
-            wrap(clients.callbacks),
+            CallbackLane(wrap(clients.callbacks), settings.callback_concurrency),
+            CallbackLane(wrap(clients.callback_retries), settings.callback_retry_concurrency),
             clock,
             clients.sleep,
             clients.random_float,

@@ -38,6 +38,7 @@ class OutboundClients:
 
     commands: "EngineQueues"
     callbacks: "Queue"
+    callback_retries: "Queue"
     finishing: "Queue"
     bus: "Bus"
     webhook_client: "WebhookClient"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 DELIVERY_RETENTION_DAYS: Final = 30
 """How long deliveries can be listed and replayed."""
@@ -22,6 +23,9 @@ UNSIGNED: Final = "unsigned"
 
 REQUEUE_AFTER_SECONDS: Final = 600
 """How long a queued delivery may stay queued before it counts as lost and is queued again."""
+
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class DeliveryState(StrEnum):
@@ -90,6 +94,12 @@ class CallbackDelivery:
     def id(self) -> str:
         """`<sequence>.<event>`: the sort order under its recording, conference or call is the delivery order."""
         return delivery_id(self.sequence, self.event)
+
+    @property
+    def host(self) -> str:
+        """`<host>:<port>` of the URL, in lower case: it identifies a server, and is not to be called."""
+        url = urlsplit(self.url)
+        return f"{url.hostname}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
 
 
 def delivery_id(number: int, event: str) -> str:
