@@ -12,13 +12,13 @@ from botocore.exceptions import ClientError
 
 from tapedeck.adapters.dynamodb.stream import sort_by_conference_sequence
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
-from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.pending_work import START_TIMEOUT_SECONDS
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall

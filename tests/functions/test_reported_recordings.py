@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
+from tapedeck.domain.pending_work import START_TIMEOUT_SECONDS
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tests.functions.background_world import World
 from tests.functions.reported_events import CALLBACK, Ingest, fields_of, new_engine_id, parent_fields, recording_of

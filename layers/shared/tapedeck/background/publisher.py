@@ -161,7 +161,7 @@ class ChangePublisher:
         # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
-        if isinstance(after, Call) and not after.is_live and after.has_unpublished_events and was_live(before):
+        if isinstance(after, Call) and after.has_unpublished_events and was_live(before):
             self.mark_published(after)
 
     # --8<-- [end:publish]

@@ -28,11 +28,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PendingWork:
-    """A resource in the pending-work index: unfinished, not fully published, or with an unconfirmed command."""
+    """A resource in the pending-work index: unfinished, not fully published, or with an unconfirmed command.
+
+    `due` is its place in the index: when something is next due about it, in seconds; None if it is in no index.
+    """
 
     account: str
     resource: Resource
     command_payload: Mapping[str, Any] = field(default_factory=dict)
+    due: int | None = None
 
 
 class PendingWorkStore(Protocol):
@@ -42,8 +46,15 @@ class PendingWorkStore(Protocol):
         StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
     """
 
-    def find_pending(self, shard: str, until: int) -> Iterable[PendingWork]:
-        """Return the work of a shard (a hex digit) pending since `until` (seconds) or earlier, oldest first."""
+    def find_pending(self, shard: str, now: int, more: int = 0) -> Iterable[PendingWork]:
+        """Return the work of a shard (a hex digit) that is due at `now` (seconds), first what is due longest.
+
+        Also about `more` recordings that are not due, or all if there are fewer: each minute others (C-300).
+        """
+        ...
+
+    def move(self, pending: PendingWork, due: int) -> bool:
+        """Move a resource to another place in the index, `due` (seconds); False if it has changed or left it."""
         ...
 
     def expire(self, pending: PendingWork) -> bool:
