@@ -242,9 +242,12 @@ CONTROL_ROUTES: Final = {
     "POST /_standin/clock": ("advances the clock, for all accounts", '200 `{"now"}`'),
     "POST /_standin/wait-until-idle": (
         "waits until all work that is due by the clock is done, callbacks included; does not advance the clock",
-        '200 `{"left": []}`; 408 if `left` lists pending resources',
+        '200 `{"left": []}`; 408 with what is `left`',
     ),
-    "POST /_standin/settle": ("the same under its former name", "as above"),
+    "POST /_standin/settle": (
+        "[waits](#waiting) until nothing is under way; with `advance` it also advances the clock",
+        '200 `{"left": []}`; 408 with what is `left`, at once if it is due later than the clock goes by itself',
+    ),
     "POST /_standin/reset": ("deletes everything of an account but the account and its API keys", "204"),
     "GET /_standin/requests": (
         "lists the API requests, newest last, with the `nearest` route of those that matched none",
@@ -305,6 +308,8 @@ CONTROL_FIELDS: Final = {
     "CreateFaultRequest.times": "how often the fault applies",
     "CreateFaultRequest.then": "the effect, see [Faults](faults.md)",
     "AdvanceClockRequest.advance": "seconds",
+    "SettleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
+    "SettleRequest.advance": "whether to advance the clock to the next due time, again and again",
     "WaitUntilIdleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
     "CreateAccountRequest.sid": "the account's sid in either format; a generated one by default",
     "CreateAccountRequest.token": "the auth token; a generated one by default",

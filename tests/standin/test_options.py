@@ -83,7 +83,7 @@ def run_scenario(standin: StandIn, receiver: Receiver) -> list[Any]:
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
     control.post("/clock", {"advance": 1})
-    assert control.post("/settle", {"timeout": 60}).status == 200
+    assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
     callbacks = [{**each, "attempts": len(each["attempts"])} for each in control.get("/callbacks").body["callbacks"]]
     requests = [{**each, "milliseconds": 0} for each in control.get("/requests").body["requests"]]
     conference = control.post("/conferences", {"record": True}).body
@@ -146,7 +146,7 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
         form = {"RecordingStatusCallback": url, "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
         (first,) = receiver.wait_for(1)
-        control.post("/settle", {"timeout": 60})
+        control.post("/wait-until-idle", {"timeout": 60})
         control.post("/clock", {"advance": 61})
         (_, second) = receiver.wait_for(2)
         assert first == second
@@ -211,7 +211,7 @@ def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
         call = control.post("/calls").body["sid"]["twilio"]
         form = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
-        control.post("/settle", {"timeout": 60})
+        control.post("/wait-until-idle", {"timeout": 60})
         before = datetime.fromisoformat(control.post("/clock").body["now"])
         after = datetime.fromisoformat(control.post("/clock", {"advance": 4 * 86_400}).body["now"])
         assert 0 <= (after - before).total_seconds() - 4 * 86_400 < 60

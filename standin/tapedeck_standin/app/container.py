@@ -15,7 +15,9 @@ import click
 
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
@@ -57,6 +59,7 @@ from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
 from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.scheduler.work_left import UnfinishedWork
 from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
@@ -153,6 +156,14 @@ def build_application(
         if setting.engine == "simulated"
         else None
     )
+    database = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
+    callback_source = ReorderingDeliverer(
+        load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults
+    )
+    unfinished = UnfinishedWork(
+        engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
+        DeliveryTable(database), PendingWorkIndex(database),
+    )  # fmt: skip
     scheduler = Scheduler(
         StreamSource(
             stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
@@ -161,8 +172,9 @@ def build_application(
         engine,
         StandardQueueSource(queues.finishing, load_handler(root, "finish_recording")),
         queues.callbacks,
-        ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults),
+        callback_source,
         callback_log,
+        unfinished,
         partial(load_handler(root, "reconcile"), {}, None),
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
@@ -217,9 +229,8 @@ def build_application(
     if engine is not None:
         engine.step()  # its session must be older than everything that it has
     if setting.fixtures is not None:
-        table = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
         # No engine need be alive: what a file describes exists when the stand-in is ready.
-        recordings = Recordings(ResourceTable(table), clock)
+        recordings = Recordings(ResourceTable(database), clock)
         loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))

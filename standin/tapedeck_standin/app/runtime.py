@@ -94,7 +94,8 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     template = Template.load(root / "template.yaml")
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None
     real = system_clock if seeded_random is None else lambda: START
-    clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
+    lag = options.fixtures.seconds if options.fixtures is not None else 0
+    clock = VirtualClock(real, lag, is_frozen=seeded_random is not None)
     settings = {
         "CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries],
         "CONFIRM_UPDATES": options.confirm,
