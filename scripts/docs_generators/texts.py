@@ -64,6 +64,7 @@ METRICS: Final = {
     "UploadAgeMs": "with each `engine.alive` of a connector that has captures to upload: the age of the oldest",
     "CallbacksUnsigned": "when an attempt is skipped because the callback cannot be signed",
     "CallbacksExhausted": "when a callback is given up",
+    "CallbackHostsSuspended": "when a time-out suspends a host, or prolongs its suspension",
     "CaptureConflict": "when an engine reports another capture than the stored one",
     "PausesRefused": "when an engine refuses to pause a recording",
     "PausesEndedByEngine": "when an engine resumes a recording that a request has paused; the pause is sent again",
@@ -211,6 +212,11 @@ ALARM_ACTIONS: Final = {
     "CallbacksUnsignedAlarm": (
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "
         "Retries go on for at least 24 hours. Replay later what became exhausted."
+    ),
+    "CallbackHostsSuspendedAlarm": (
+        f"Find the account and a recording, conference or call in the {_LOG}, by the outcome `suspended`; "
+        "`list_callbacks` shows the URL. Its receiver must answer within the time limit. The suspension ends by "
+        "itself, or at once when a replay is answered. Other hosts and accounts are not affected."
     ),
     "CallbacksExhaustedAlarm": "Fix the receiver, then follow [Replay callbacks](../how-to/replay-callbacks.md).",
 }

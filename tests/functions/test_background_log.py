@@ -26,8 +26,8 @@ FIELDS_OF_ENGINES: Final = {
 }  # fmt: skip
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
-    "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
-    "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "CallsTooLong",
+    "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CallbackHostsSuspended", "CommandsUnconfirmed",
+    "PausesUnconfirmed", "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "CallsTooLong",
     *FIELDS_OF_ENGINES,
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700

@@ -397,6 +397,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: stack.properties("ReconcilerStalledAlarm").update(TreatMissingData="notBreaching"),
     ),
     (
+        alarm_rules.metrics_have_alarms, "no alarm for suspended hosts",
+        lambda stack: stack.resources.pop("CallbackHostsSuspendedAlarm"),
+    ),
+    (
         alarm_rules.metrics_have_alarms, "no alarm for exhausted callbacks",
         lambda stack: stack.resources.pop("CallbacksExhaustedAlarm"),
     ),

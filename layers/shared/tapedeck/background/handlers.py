@@ -224,6 +224,14 @@ def log_unroutable_command(log: CanonicalLog, command: Command) -> None:
     )  # fmt: skip
 
 
+def log_suspended_host(log: CanonicalLog, delivery: CallbackDelivery) -> None:
+    """Log and count that a host was suspended, because a callback to it has timed out like those before."""
+    log.background(
+        operation="deliver_callback", account=delivery.account, outcome="suspended", sid=delivery.resource_id,
+        counted={"CallbackHostsSuspended": 1},
+    )  # fmt: skip
+
+
 class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 

@@ -40,7 +40,12 @@ from tapedeck.background.engine_monitor import (
 )
 from tapedeck.background.event_situations import SituationReader
 from tapedeck.background.event_writes import EventWriter
-from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices, log_unroutable_command
+from tapedeck.background.handlers import (
+    BackgroundEndpoint,
+    BackgroundServices,
+    log_suspended_host,
+    log_unroutable_command,
+)
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -123,6 +128,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             clients.random_float,
             settings.callback_retry_hours,
             clients.monotonic_clock,
+            partial(log_suspended_host, api.log),
         )
 
     report_unroutable = partial(log_unroutable_command, api.log)

@@ -21,6 +21,9 @@ MAX_RESPONSE_EXCERPT: Final = 1024
 UNSIGNED: Final = "unsigned"
 """The failure of an attempt for which no signing key was available."""
 
+HOST_SUSPENDED: Final = "host-suspended"
+"""The failure of an attempt that was not made, because the host had timed out again and again (C-293)."""
+
 REQUEUE_AFTER_SECONDS: Final = 600
 """How long a queued delivery may stay queued before it counts as lost and is queued again."""
 
@@ -48,8 +51,8 @@ FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
 class DeliveryAttempt:
     """One attempt: start and duration in milliseconds, HTTP status or failure, the response's first kilobyte.
 
-    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `url-gone`: nothing was sent, because the URL
-    had answered an earlier callback of this recording, conference or call with 410 Gone.
+    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, `HOST_SUSPENDED`, or `url-gone`: nothing was sent,
+    because the URL had answered an earlier callback of this recording, conference or call with 410 Gone.
     """
 
     at: int
