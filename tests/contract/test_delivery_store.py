@@ -13,17 +13,14 @@ from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.domain.delivery import (
-    DELIVERY_RETENTION_DAYS,
-    MAX_STORED_ATTEMPTS,
-    REQUEUE_AFTER_SECONDS,
-    CallbackDelivery,
-    DeliveryAttempt,
-    DeliveryState,
-)
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.host_health import HostHealth
 from tapedeck.ports.deliveries import Receiver
+
+DELIVERY_RETENTION_DAYS: Final = 30
+MAX_STORED_ATTEMPTS: Final = 100
+REQUEUE_AFTER_SECONDS: Final = 600
 
 NOW: Final = 1_537_916_400
 State = DeliveryState

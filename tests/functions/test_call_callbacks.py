@@ -9,13 +9,14 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
-from tapedeck.domain.pending_work import STREAM_GRACE_SECONDS
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tests.functions.background_world import World
 from tests.functions.stage import call_path
 from tests.reporter import join_conference
+
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+STREAM_GRACE_SECONDS: Final = 600
 
 URL: Final = "https://app.example.com/calls?tenant=42"
 OTHER: Final = "https://other.example.com/calls"

@@ -13,19 +13,18 @@ from botocore.exceptions import ClientError
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.admin.callbacks import describe_delivery
-from tapedeck.background.webhook_delivery import LEASE_MS, MAX_UNSIGNED_SECONDS, RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.delivery import (
-    MAX_STORED_ATTEMPTS,
-    REQUEUE_AFTER_SECONDS,
-    CallbackDelivery,
-    DeliveryAttempt,
-    DeliveryState,
-)
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.background_world import Crash, World
 from tests.functions.stage import START
+
+LEASE_MS: Final = 60_000
+MAX_UNSIGNED_SECONDS: Final = 86_400
+RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
+MAX_STORED_ATTEMPTS: Final = 100
+REQUEUE_AFTER_SECONDS: Final = 600
 
 URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
 SIGNED_URL: Final = "https://app.example.com:8443/hooks?tenant=42"
@@ -707,11 +706,17 @@ def test_an_account_without_keys_sends_nothing(world: World) -> None:
 
 
 def test_a_lease_prevents_concurrent_attempts(world: World) -> None:
-    """While one worker sends the delivery, a second message sends nothing and is done, so it blocks no others."""
+    """While a worker makes attempts, for up to 15 s, a second message sends nothing and is done, so it blocks none."""
     delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
     nested: list[Any] = []
-    world.receiver.on_request = lambda: nested.append(world.deliver([message]))
+
+    def deliver_meanwhile() -> None:
+        world.receiver.on_request = lambda: None
+        world.clock.milliseconds += 15_000
+        nested.append(world.deliver([message]))
+
+    world.receiver.on_request = deliver_meanwhile
     assert world.deliver([message]) == []
     assert nested == [[]]
     assert [line["outcome"] for line in world.log.drain()] == ["skipped", "delivered"]

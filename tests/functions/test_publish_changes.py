@@ -11,14 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.adapters.dynamodb.stream import sort_by_conference_sequence
-from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.pending_work import START_TIMEOUT_SECONDS
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
@@ -31,6 +28,11 @@ from tests.functions.stage import START, call_path, conference_path, participant
 from tests.media import capture, finish, sound
 from tests.reporter import join_conference, open_conference, start_recording
 from tests.thoroughness import scaled
+
+COMMAND_STALENESS_CHECK_SECONDS: Final = 300
+REQUEUE_AFTER_SECONDS: Final = 600
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+START_TIMEOUT_SECONDS: Final = 2400
 
 URL: Final = "https://app.example.com/hooks?tenant=42"
 NUMBERS: Final = {"From": "+13103384645", "To": "+13105678901"}

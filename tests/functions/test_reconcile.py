@@ -9,20 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.background.handlers import IncompleteRun
-from tapedeck.background.reconciler import COMMAND_ALARM_AFTER_SECONDS, MAX_REQUEUED_PER_SHARD
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.engine_report import CaptureTransitionReport
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.pending_work import (
-    COMMAND_RESEND_AFTER_SECONDS,
-    MEDIA_TIMEOUT_SECONDS,
-    START_TIMEOUT_SECONDS,
-    STREAM_GRACE_SECONDS,
-)
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
@@ -36,6 +28,14 @@ from tests.functions.stage import START
 from tests.functions.test_publish_changes import play_conference
 from tests.media import capture, sound
 from tests.reporter import join_conference, open_conference
+
+COMMAND_ALARM_AFTER_SECONDS: Final = 300
+MAX_REQUEUED_PER_SHARD: Final = 1000
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+COMMAND_RESEND_AFTER_SECONDS: Final = 30
+MEDIA_TIMEOUT_SECONDS: Final = 3600
+START_TIMEOUT_SECONDS: Final = 2400
+STREAM_GRACE_SECONDS: Final = 600
 
 URL: Final = "https://app.example.com/hooks"
 Status = RecordingStatus

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner
 
-from tapedeck.background.webhook_delivery import RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
@@ -29,6 +28,8 @@ from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
+
+RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
 
 SOURCES = [str(ROOT / folder) for folder in SOURCE_FOLDERS]
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb import items
-from tapedeck.background.webhook_delivery import LEASE_MS
 from tapedeck.domain.recording import Parent, ParentKind
 from tests.template.rules import Rule
 from tests.template.translation import Stack, listed, mentions, target
+
+LEASE_MS: Final = 60_000
 
 RETENTION: Final = 14 * 86_400
 """Seconds: the maximum retention of SQS."""
