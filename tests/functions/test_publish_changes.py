@@ -955,6 +955,46 @@ def test_callbacks_of_a_conference_are_queued_in_order(world: World, dialect: st
     assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
+def in_order_of_write(records: list[Event], *, conference_first: bool) -> list[Event]:
+    """Return the records of a conference and its participants, as a stream may order those of one transaction."""
+
+    def number(record: Event) -> int:
+        return int(record["dynamodb"].get("OldImage", {}).get("sequence", {"N": "-1"})["N"])
+
+    def order(record: Event) -> tuple[int, bool]:
+        is_conference = record["dynamodb"]["Keys"]["SK"]["S"] == "CONF"
+        taken = int(record["dynamodb"]["NewImage"]["sequence"]["N"])
+        # A participant's record has the first number of its write, the conference's record all of them.
+        first = number(record) + 1 if is_conference else taken
+        return first, is_conference is not conference_first
+
+    numbered = [each for each in records if "sequence" in each["dynamodb"].get("NewImage", {})]
+    return sorted(numbered, key=order)
+
+
+@pytest.mark.parametrize("conference_first", [True, False])
+def test_records_of_one_write_may_come_in_any_order(world: World, dialect: str, *, conference_first: bool) -> None:
+    """A join and the start, and the last leave and the end, are queued in order, also from two batches (C-322)."""
+    conference, _, _, records = play_conference(world, dialect)
+    for record in in_order_of_write(records, conference_first=conference_first):
+        assert world.publish([record]) == []
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
+    assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
+def test_a_start_without_a_callback_for_joins_is_queued_by_itself(world: World, dialect: str) -> None:
+    """Without callbacks for joins and leaves, the record of the conference alone has the start and the end."""
+    conference, _, _, records = play_conference(world, dialect, events=("start", "end"))
+    of_conference = [each for each in records if each["dynamodb"]["Keys"]["SK"]["S"] == "CONF"]
+    assert world.publish(of_conference) == []
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
+    assert queued == ["00000003.start", "00000012.end"]
+
+
 @pytest.mark.parametrize("image", [None, {}, {"sequence": None}, {"sequence": {"S": "1"}}, {"sequence": {"N": "x"}}])
 def test_a_record_without_a_sequence_keeps_its_place(image: Any) -> None:
     """A malformed record does not prevent the other records of its batch from being sorted."""

@@ -34,8 +34,10 @@ from tapedeck.background.notifications import (
     call_status_at_leave,
     conference_events,
     end_event,
+    events_that_follow,
     leave_events_at_end,
     leave_events_before_end,
+    participant_event_before,
     participant_events,
     recording_events,
     required_call_events,
@@ -146,13 +148,15 @@ class ChangePublisher:
                     if not after.is_live and (old_conference is None or old_conference.is_live):
                         self.end_dialed_calls(after)
                 finally:
-                    notifications = conference_events(old_conference, after, self._participant_loader(after))
-                    self._enqueue(self._conference_deliveries(change.account, notifications))
+                    # The participant's record stores what follows its own event, so that both are sent in order.
+                    if participant_event_before(old_conference, after) not in self._subscribed_events(after):
+                        notifications = conference_events(old_conference, after, self._participant_loader(after))
+                        self._enqueue(self._conference_deliveries(change.account, notifications))
             case Participant():
                 load_conference = cache(partial(self._store.get_conference, change.account, after.conference))
                 old_participant = before if isinstance(before, Participant) else None
                 notifications = participant_events(old_participant, after, load_conference)
-                self._enqueue(self._conference_deliveries(change.account, notifications))
+                self._enqueue(self._conference_deliveries(change.account, self._with_followers(notifications)))
             case Call():
                 old_call = before if isinstance(before, Call) else None
                 self._enqueue(self._call_deliveries(after, call_events(old_call, after)))
@@ -190,7 +194,8 @@ class ChangePublisher:
         required = [each for each in required if each.event in self._subscribed_events(conference)]
         if required:
             known = {delivery.id for delivery in self._callbacks.of(conference.account, conference.id)}
-            required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
+            missing = (each for each in required if delivery_id(each.sequence, each.event) not in known)
+            required = sorted(missing, key=lambda each: each.sequence)
         return self._enqueue(self._conference_deliveries(conference.account, required))
 
     def backfill_call(self, call: Call) -> int:
@@ -295,6 +300,13 @@ class ChangePublisher:
         if callback is None:
             return frozenset()
         return callbacks_in(callback.dialect).conference_events(callback.events)
+
+    def _with_followers(self, notifications: Iterable[ConferenceNotification]) -> Iterator[ConferenceNotification]:
+        """Add the start or end of a conference to the participant's event that it follows, if that has a callback."""
+        for each in notifications:
+            yield each
+            if each.event in self._subscribed_events(each.conference):
+                yield from events_that_follow(each, self._participant_loader(each.conference))
 
     def _participant_loader(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
         """Return a function that reads all participants of a conference; it reads none if `leave` is not subscribed."""
