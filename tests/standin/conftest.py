@@ -32,9 +32,12 @@ def every_response_has_the_wire_format() -> Iterator[None]:
 
 @contextmanager
 def serving(
-    engine: EngineMode = "simulated", variables: Mapping[str, str] | None = None, clock: VirtualClock | None = None
+    engine: EngineMode = "simulated",
+    variables: Mapping[str, str] | None = None,
+    clock: VirtualClock | None = None,
+    api_hosts: frozenset[str] | None = None,
 ) -> Iterator[StandIn]:
-    """Run a stand-in over HTTP and HTTPS, with this media engine, these variables in its environment and this clock."""
+    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock and these hosts of the API."""
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
     from tapedeck.settings import STANDIN_SIGNING_KEY
@@ -54,7 +57,7 @@ def serving(
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
-            setting = AppOptions(clock or VirtualClock(lambda: next(ticks)), engine=engine)
+            setting = AppOptions(clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts)
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)

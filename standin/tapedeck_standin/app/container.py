@@ -53,6 +53,7 @@ from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
 from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
+from tapedeck_standin.gateway.host_guard import HostGuard
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
@@ -83,6 +84,7 @@ class AppOptions:
     `fixtures`: resources to create at start-up.
     `from_anywhere`: accept control requests from other machines.
     `engine`: the media engine: the simulated one, an external one, or none.
+    `api_hosts`: hosts that the API answers besides those of `HostGuard`; None: any, with any origin.
     """
 
     clock: VirtualClock | None = None
@@ -92,6 +94,7 @@ class AppOptions:
     fixtures: Fixtures | None = None
     from_anywhere: bool = False
     engine: EngineMode = "simulated"
+    api_hosts: frozenset[str] | None = None
 
 
 def build_application(
@@ -237,7 +240,8 @@ def build_application(
             report(" ".join([created.kind.name.lower(), *sids]))
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(captures, clock)
-    return Application(api, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
+    host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
+    return Application(api, host_guard, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
 
 
 @dataclass(frozen=True, slots=True)
