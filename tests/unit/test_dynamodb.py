@@ -142,3 +142,21 @@ def test_the_attempts_of_a_transaction_have_one_token() -> None:
     # 20, 40, 80 and 160 ms with full jitter, for each of the two transactions (REL-2).
     assert len(waits) == 8
     assert all(0 <= wait <= limit for wait, limit in zip(waits, [0.02, 0.04, 0.08, 0.16] * 2, strict=True))
+
+
+class _PagingClient:
+    """A client whose queries return one item at a time, of five."""
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Return the item after the start key, and its key if there are more."""
+        number = int(request.get("ExclusiveStartKey", {"N": "0"})["N"])
+        more = {"LastEvaluatedKey": {"N": str(number + 1)}} if number < 4 else {}
+        return {"Items": [{"SK": {"N": str(number)}}], **more}
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 5), (1, 1), (3, 3), (9, 5)])
+def test_a_query_reads_on_until_it_has_enough(limit: int | None, expected: int) -> None:
+    """A query goes on where a response ended, which has at most a megabyte, until all or enough items are read."""
+    client: Any = _PagingClient()
+    table = DynamoDBTable(client, "t", lambda _seconds: None)
+    assert table.query("PK = :pk", {"pk": "a"}, limit=limit) == [{"SK": number} for number in range(expected)]
