@@ -215,10 +215,10 @@ def metric_names() -> list[str]:
 
 
 def _metrics_in(tree: ast.Module) -> Iterator[str]:
-    """Yield metric names: keys of dictionaries with a number, and values of `_METRICS`."""
+    """Yield metric names: keys of dictionaries with a number, and values of `_METRICS` and of `METRICS_OF_RUN`."""
     for node in ast.walk(tree):
         match node:
-            case ast.AnnAssign(target=ast.Name(id="_METRICS"), value=ast.Dict(values=values)):
+            case ast.AnnAssign(target=ast.Name(id="_METRICS" | "METRICS_OF_RUN"), value=ast.Dict(values=values)):
                 yield from (str(each.value) for each in values if isinstance(each, ast.Constant))
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):

@@ -22,7 +22,7 @@ from tests.functions.background_world import World
 
 FIELDS_OF_ENGINES: Final = {
     "engine", "event", "type", "call", "conference", "recording", "version", "code", "reason", "status", "field",
-    "request_id", "milliseconds", "aws_operation", "aws_error",
+    "request_id", "milliseconds", "aws_operation", "aws_error", "sid", "delivery", "since", "metric",
 }  # fmt: skip
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",

@@ -26,7 +26,8 @@ from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.event_batches import EventBatches
-from tapedeck.background.handlers import BackgroundServices
+from tapedeck.background.handlers import METRICS_OF_RUN, BackgroundServices
+from tapedeck.background.log_subjects import OverdueLog
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -232,9 +233,10 @@ class World:
             clock,
         )
         registry = engine_registry.EngineRegistryTable(credentials_table)
+        overdue_log = OverdueLog(self.log, METRICS_OF_RUN)
         monitor = EngineMonitor(
             self.presences, registry, self.sessions, self.live, self.calls, self.conferences, EngineLimits(15, 24),
-            clock, self._note_failure,
+            clock, self._note_failure, report_overdue=overdue_log.report,
         )  # fmt: skip
         reconcile = Reconciler(
             PendingWorkIndex(database),
@@ -248,6 +250,7 @@ class World:
             conversions,
             clock,
             self._note_failure,
+            overdue_log.report,
         )
         self.background = BackgroundServices(
             log=self.log,
@@ -262,6 +265,7 @@ class World:
             make_engine_monitor=lambda: monitor,
             make_conversions=lambda: conversions,
             make_reconciler=lambda: reconcile,
+            make_overdue_log=lambda: overdue_log,
             make_redrive=lambda: FailedBatchRedrive(
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
             ),

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,6 +22,32 @@ NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
 _NOT_YOURS: Final = "not_yours"
 _DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs", "UploadAgeMs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the line of a background function is about (REL-28).
+
+    All are ids of 32 hex digits, except: `event`, the id of the stream record or message; `kind`, the type of the event
+    or command, logged as `type`; `delivery`, the id of a callback at its resource `sid`; `engine`, a name.
+    """
+
+    account: str | None = None
+    sid: str | None = None
+    call: str | None = None
+    conference: str | None = None
+    recording: str | None = None
+    version: int | None = None
+    event: str | None = None
+    kind: str | None = None
+    delivery: str | None = None
+    engine: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the line, in their order."""
+        names = ("sid", "call", "conference", "recording", "version", "delivery", "engine", "event")
+        return {"account": self.account, **{name: getattr(self, name) for name in names}, "type": self.kind}
 
 
 class CanonicalLog:
@@ -251,10 +278,12 @@ class CanonicalLog:
         *,
         operation: str,
         outcome: str,
-        account: str | None = None,
+        subject: Subject | None = None,
         error: Exception | None = None,
         counted: Mapping[str, float] | None = None,
-        sid: str | None = None,
+        reason: str | None = None,
+        since: int | None = None,
+        metric: str | None = None,
     ) -> None:
         """Log one record, or one run, of a background function.
 
@@ -262,14 +291,25 @@ class CanonicalLog:
             operation: the function's name.
             outcome: such as done, skipped, failed (it is retried), dropped or refused, or the state of a callback
                 delivery.
-            account: 32 hex digits, if known.
+            subject: what it is about.
             error: what was raised. Its class, AWS operation and code are logged, never its message, which may quote the
                 record.
             counted: metric values by metric name.
-            sid: the id of the resource, 32 hex digits, where the outcome needs it.
+            reason: why it has this outcome; never a value of the record.
+            since: since when it waits, in seconds.
+            metric: the metric of this run that counts it; the line of the run has its value.
         """
-        subjects = {"operation": operation, "account": account, "sid": sid, "outcome": outcome}
-        self._write("record", {**subjects, "error": _class_of(error), **_failed_request(error)}, counted or {})
+        fields = {
+            "operation": operation,
+            **(subject or Subject()).fields,
+            "outcome": outcome,
+            "reason": reason,
+            "since": since,
+            "metric": metric,
+            "error": _class_of(error),
+            **_failed_request(error),
+        }
+        self._write("record", fields, counted or {})
 
     def unsent_command(self, account: str, recording: str, version: int, error: Exception | None = None) -> None:
         """Log that a request that waits could not send its command at once; the stream sends it.

@@ -6,7 +6,7 @@ of its own group only: a partition of the stream, a FIFO group of a queue (REL-5
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -21,6 +21,14 @@ from aws_lambda_powertools.utilities.batch import (
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineMonitor
+from tapedeck.background.log_subjects import (
+    OverdueLog,
+    reason_of,
+    subject_of,
+    subject_of_command,
+    subject_of_delivery,
+    subject_of_message,
+)
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -28,7 +36,7 @@ from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRen
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import MalformedBody
-from tapedeck.observability import CanonicalLog, begin_invocation
+from tapedeck.observability import CanonicalLog, Subject, begin_invocation
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
@@ -54,6 +62,7 @@ class BackgroundServices:
     make_conversions: Callable[[], Conversions]
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
+    make_overdue_log: Callable[[], OverdueLog]
 
     @property
     def publisher(self) -> ChangePublisher:
@@ -158,7 +167,8 @@ class BackgroundEndpoint:
                 services = self._get_services()
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    _run_and_log(services.log, operation, None, lambda: handler(record.body, services))
+                    subject = replace(subject_of_message(record.body), event=record.message_id)
+                    _run_and_log(services.log, operation, subject, lambda: handler(record.body, services))
 
                 return _respond(_fifo() if is_fifo else _standard(), event, process)
 
@@ -182,6 +192,7 @@ class BackgroundEndpoint:
             def handle(event: Event, context: object) -> BatchResponse:
                 begin_invocation(event, context)
                 services = self._get_services()
+                services.make_overdue_log().begin()
                 counted: Counter[str] = Counter()
                 failures: list[Exception] = []
                 shards = _rotate_shards(services.clock())
@@ -197,7 +208,7 @@ class BackgroundEndpoint:
                     operation=operation,
                     outcome="failed" if failures else "done",
                     error=failures[0] if failures else None,
-                    counted={_METRICS[name]: counted[name] for name in _METRICS},
+                    counted={METRICS_OF_RUN[name]: counted[name] for name in METRICS_OF_RUN},
                 )
                 if failures:
                     raise failures[0]
@@ -219,9 +230,12 @@ class Outcome(StrEnum):
 def log_unroutable_command(log: CanonicalLog, command: Command) -> None:
     """Log and count a command that is not sent, because its engine is unknown or was deleted."""
     log.background(
-        operation="send_command", account=command.parent.account, outcome="unroutable", sid=command.resource,
+        operation="send_command",
+        outcome="unroutable",
+        subject=replace(subject_of_command(command), sid=command.resource),
+        reason="unknown_engine" if command.engine is None else "no_queue",
         counted={"CommandsUnroutable": 1},
-    )  # fmt: skip
+    )
 
 
 def log_suspended_host(log: CanonicalLog, delivery: CallbackDelivery) -> None:
@@ -248,13 +262,16 @@ def _process_change(
     handler: Callable[[Change, BackgroundServices], None],
 ) -> None:
     change: Change | None = None
+    event_id, kind = record.get("eventID"), record.get("eventName")
     try:
         change = services.read_change(record)
     except Exception as error:
-        services.log.background(operation=operation, account=account, outcome="unreadable", error=error)
+        subject = Subject(account=account, event=event_id, kind=kind)
+        services.log.background(operation=operation, subject=subject, outcome="unreadable", error=error)
         raise
     if change is not None:
-        _run_and_log(services.log, operation, account, partial(handler, change, services))
+        subject = replace(subject_of(account, change.after or change.before), event=event_id, kind=kind)
+        _run_and_log(services.log, operation, subject, partial(handler, change, services))
 
 
 def _rotate_shards(now: int) -> Iterator[str]:
@@ -266,7 +283,7 @@ def _rotate_shards(now: int) -> Iterator[str]:
 
 _MINUTE: Final = 60_000
 
-_METRICS: Final = {
+METRICS_OF_RUN: Final = {
     "unconfirmed": "CommandsUnconfirmed",
     "unconfirmed_pauses": "PausesUnconfirmed",
     "expired": "CommandsExpired",
@@ -294,18 +311,20 @@ def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], N
     return response
 
 
-def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
+def _run_and_log(log: CanonicalLog, operation: str, subject: Subject, act: Callable[[], object]) -> None:
     """Run `act` and log its outcome; an error is logged and raised."""
     try:
         result = act()
     except Exception as error:
         outcome = "unreadable" if isinstance(error, MalformedBody) else "failed"
-        log.background(operation=operation, account=account, outcome=outcome, error=error)
+        log.background(operation=operation, subject=subject, outcome=outcome, error=error)
         raise
     else:
         outcome = _outcome_of(result)
-        counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
-        log.background(operation=operation, account=account, outcome=outcome, counted=counted)
+        counted: Mapping[str, float] = {}
+        if isinstance(result, CallbackDelivery):
+            counted, subject = _callback_metrics(result), replace(subject_of_delivery(result), event=subject.event)
+        log.background(operation=operation, subject=subject, outcome=outcome, counted=counted, reason=reason_of(result))
 
 
 def _outcome_of(result: object) -> str:

@@ -17,7 +17,7 @@ and `end`, and after its end every status event of a call.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -25,6 +25,7 @@ from typing import Final
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineMonitor
+from tapedeck.background.log_subjects import Overdue, ReportOverdue, missing_of, subject_of
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
@@ -86,6 +87,7 @@ class Reconciler:
         conversions: requests conversions of captures again.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
+        report_overdue: is called with each item that a run counts as unconfirmed, expired or timed out.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Reconciler:
         conversions: Conversions,
         clock: Clock,
         report: Callable[[Exception], object],
+        report_overdue: ReportOverdue = lambda _overdue: None,
     ) -> None:
         self._work = work
         self._store = store
@@ -113,6 +116,7 @@ class Reconciler:
         self._conversions = conversions
         self._clock = clock
         self._report = report
+        self._report_overdue = report_overdue
         self._calls = Calls(store, clock)
         self._last_runs: dict[str, int] = {}
         """Time of the last complete run of this process for each shard, in seconds."""
@@ -208,16 +212,29 @@ class Reconciler:
         if conference is not None and not conference.is_live:
             self._work.expire(pending)
         elif has_expired and not isinstance(resource, Recording):
-            counted["expired"] += self._expire(pending)
+            if self._expire(pending):
+                reason = "engine_gone" if self._engines.is_gone(engine) else "too_old"
+                self._count_overdue(counted, ("expired",), pending, engine, reason)
         elif (command := pending_command(pending.account, resource, pending.command_payload)) is not None:
-            counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
             is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
-            counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
+            late = {"unconfirmed": age >= COMMAND_ALARM_AFTER_SECONDS}
+            late["unconfirmed_pauses"] = is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
+            reason = "engine_silent" if self._engines.is_silent(engine) else "not_confirmed"
+            self._count_overdue(counted, [name for name in late if late[name]], pending, engine, reason)
             if is_due:
                 counted["resent"] += self._send_unless_silent(replace(command, engine=command.engine or engine))
         return counted
 
     # --8<-- [end:command]
+
+    def _count_overdue(
+        self, counted: Counter[str], names: Iterable[str], pending: PendingWork, engine: str | None, reason: str
+    ) -> None:
+        """Count and report a command that is overdue or expired."""
+        for name in names:
+            counted[name] += 1
+            subject = subject_of(pending.account, pending.resource, engine)
+            self._report_overdue(Overdue(name, subject, self._pending_since(pending.resource), reason))
 
     def _send_unless_silent(self, command: Command) -> bool:
         """Send a command unless its engine is silent (C-199); return whether it was sent."""
@@ -251,8 +268,10 @@ class Reconciler:
         elif recording.status not in UNFINISHED:
             if is_grace_over:
                 self._publisher.mark_published(recording)
-        elif has_timed_out_now:
-            counted["timed_out"] += self._finish_timed_out(recording)
+        elif has_timed_out_now and self._finish_timed_out(recording):
+            counted["timed_out"] += 1
+            subject = subject_of(recording.parent.account, recording)
+            self._report_overdue(Overdue("timed_out", subject, recording.updated, missing_of(recording)))
         return counted
 
     def _request_conversion(self, recording: Recording) -> bool:

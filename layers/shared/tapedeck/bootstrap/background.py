@@ -41,11 +41,13 @@ from tapedeck.background.engine_monitor import (
 from tapedeck.background.event_situations import SituationReader
 from tapedeck.background.event_writes import EventWriter
 from tapedeck.background.handlers import (
+    METRICS_OF_RUN,
     BackgroundEndpoint,
     BackgroundServices,
     log_suspended_host,
     log_unroutable_command,
 )
+from tapedeck.background.log_subjects import OverdueLog
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -155,6 +157,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     def report_failure(error: Exception) -> None:
         api.log.background(operation="reconcile", outcome="failed", error=error)
 
+    overdue_log = OverdueLog(api.log, METRICS_OF_RUN)
+
     @cache
     def engine_sessions() -> EngineSessions:
         return EngineSessions(
@@ -182,13 +186,14 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             clock,
             report_failure,
             environment.engine_clock,
+            overdue_log.report,
         )
 
     @cache
     def reconciler() -> Reconciler:
         return Reconciler(
             PendingWorkIndex(database), store, api.recordings, api.media, publisher(), commands(), dispatcher(),
-            engine_monitor(), conversions(), clock, report_failure,
+            engine_monitor(), conversions(), clock, report_failure, overdue_log.report,
         )  # fmt: skip
 
     @cache
@@ -214,6 +219,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         make_conversions=conversions,
         make_reconciler=reconciler,
         make_redrive=redrive,
+        make_overdue_log=lambda: overdue_log,
     )
 
 
