@@ -15,7 +15,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from tapedeck.domain.errors import StoreBusy, StoreFailure, TapedeckError
+from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreUnresolved, TapedeckError
 from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
@@ -102,7 +102,7 @@ class CanonicalLog:
             counted["Busy"] = 1
         elif error is not None and error.is_engine_unavailable:
             counted["EngineUnavailable"] = 1
-        elif status >= FAULT and not is_forwarded:
+        elif (status >= FAULT or isinstance(error, StoreUnresolved)) and not is_forwarded:
             counted["Faults"] = 1
         fields: dict[str, Any] = {
             "operation": operation,

@@ -37,6 +37,7 @@ TapedeckError
     ├── StoreBusy               contention; nothing was written; safe to retry
     │   └── StoreThrottled      throttling; nothing was written; safe to retry
     └── StoreUnavailable        no response, or an error that is not retried; the write may have happened
+        └── StoreUnresolved     the write is still in progress; a repetition may have a second effect
 
 Background functions log every error and raise it: the queue or the stream delivers the message again.
 """
@@ -277,3 +278,7 @@ class StoreThrottled(StoreBusy):
 
 class StoreUnavailable(StoreFailure):
     """No response, or an error that is not retried; a write may or may not have happened."""
+
+
+class StoreUnresolved(StoreUnavailable):
+    """The write is still in progress, and may yet happen: a repetition may have a second effect (C-311)."""

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.adapters.failures import code_of, failure
-from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable
+from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable, StoreUnresolved
 
 Item = dict[str, Any]
 AttributeValue = dict[str, Any]
@@ -23,6 +23,9 @@ MAX_PER_BATCH: Final = 100
 
 MAX_CONFLICT_ATTEMPTS: Final = 5
 FIRST_DELAY_SECONDS: Final = 0.02
+_SLOWER: Final = 3
+"""Doublings of the first delay before a transaction is sent again that is in progress: at most 5 seconds in total."""
+
 """Delays double, with full jitter: five attempts wait at most 300 ms in total (REL-2)."""
 
 _SERVICE: Final = "dynamodb"
@@ -167,15 +170,42 @@ class DynamoDBTable:
     def transact(self, writes: Sequence["Write"]) -> None:
         """Apply all of these writes or none: 1 request.
 
+        While it is in progress, it is sent again with its token, which has no second effect; up to five times. If it
+        still is in progress then, 1 more request finds out whether what it creates exists (C-311).
+
         Raises:
             ConditionFailed: with the current items.
+            StoreUnresolved: it is in progress, and may yet be applied.
         """
         request = {
             "TransactItems": [{write.action: write.request(self._table)} for write in writes],
             # One token per transaction, which botocore's retries also send (REL-3).
             "ClientRequestToken": secrets.token_hex(16),
         }
-        self._call("TransactWriteItems", self._client.transact_write_items, request, writes=True)
+        unresolved: StoreUnresolved | None = None
+        for attempt in range(MAX_CONFLICT_ATTEMPTS):
+            try:
+                self._call("TransactWriteItems", self._client.transact_write_items, request, writes=True)
+            except StoreUnresolved as in_progress:
+                unresolved = in_progress
+                self._pause(attempt + _SLOWER)
+            except StoreFailure:
+                if unresolved is None:
+                    raise
+            else:
+                return
+        if unresolved is not None and not self._is_written(writes):
+            raise unresolved
+
+    def _is_written(self, writes: Sequence["Write"]) -> bool:
+        """Whether what these writes create exists, as they have written it: their ids were chosen for them alone."""
+        created = [write for write in writes if write.action == "Put"]
+        try:
+            found = self.get_many([write.key for write in created])
+        except StoreFailure:
+            return False
+        are_equal = [item is not None and write.matches(item) for write, item in zip(created, found, strict=True)]
+        return all(item is not None for item in found) and any(are_equal)
 
     def _call(
         self, operation: str, send: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
@@ -186,6 +216,7 @@ class DynamoDBTable:
             ConditionFailed: a condition failed.
             StoreBusy, StoreThrottled: nothing was written.
             StoreUnavailable: an error that is not retried; or an earlier attempt got no response and may be applied.
+            StoreUnresolved: a transaction with the same token is in progress.
         """
         may_have_unacknowledged_copy = False
         name = f"{_SERVICE}:{operation}"
@@ -241,6 +272,7 @@ class Write:
         item: Item | None = None,
         delete: bool = False,
     ) -> None:
+        self.key = key
         self.action = "Put" if item is not None else "Delete" if delete else "Update"
         self._request: dict[str, Any] = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         if item is not None:
@@ -255,6 +287,10 @@ class Write:
             self._request["ExpressionAttributeValues"] = _placeholders(values)
         if names:
             self._request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
+
+    def matches(self, stored: Item) -> bool:
+        """Whether a stored item is the one that this write puts."""
+        return to_attributes(stored) == self._request.get("Item")
 
     def request(self, table: str) -> dict[str, Any]:
         """Render the parameters of this write for botocore."""
@@ -286,6 +322,8 @@ def _raise_unless_retryable(
         raise failure(operation, error) from error
     if code == "TransactionConflictException":
         return StoreBusy
+    if code == "TransactionInProgressException":
+        raise failure(operation, error, StoreUnresolved) from error
     if code in _BUSY:
         kind = _exhausted_error(StoreThrottled, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
         raise failure(operation, error, kind) from error
