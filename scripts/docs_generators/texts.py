@@ -210,6 +210,7 @@ ALARM_ACTIONS: Final = {
         "connector uploads the audio, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
+        "Look for the outcome `unsigned` in the [functions' log](#search-the-logs): its line has the code of KMS. "
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "
         "Retries go on for at least 24 hours. Replay later what became exhausted."
     ),

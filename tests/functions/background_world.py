@@ -174,7 +174,7 @@ class FakeKms:
         self.decrypted += 1
         encrypted_for, _, secret = encrypted.decode().partition(":")
         if self.is_unavailable or encrypted_for != account:
-            raise StoreUnavailable
+            raise StoreUnavailable("kms:Decrypt", "AccessDeniedException")
         return secret
 
 
@@ -191,7 +191,7 @@ class FakeLog:
             line.pop(name, None)
         if isinstance(line.get("error"), Exception):
             line["error"] = type(line["error"]).__name__
-        if line["outcome"] != "overdue":
+        if line["outcome"] not in {"overdue", "unsigned"}:
             self._append(line)
 
     def _append(self, line: Mapping[str, Any]) -> None:

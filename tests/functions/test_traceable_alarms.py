@@ -21,6 +21,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.ports.messaging import QueueMessage, WebhookResult
 from tests.functions.background_world import World
 from tests.functions.engines import EngineClient, engine_of
+from tests.functions.test_suspended_hosts import HANGS, send
 from tests.template import alarm_rules
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -133,6 +134,12 @@ def deliver(world: World, status: int | None) -> Expected:
     return {**ids, "type": "in-progress", "event": "message-0", "reason": reason}
 
 
+def suspend(world: World) -> Expected:
+    """Let five callbacks to a host time out."""
+    *_, last = (send(world, number, HANGS) for number in range(5))
+    return {"account": last.account, "sid": last.resource_id, "delivery": last.id, "outcome": "suspended"}
+
+
 def report(world: World, kind: str, **fields: Any) -> tuple[EngineClient, dict[str, Any]]:
     """Report an event of the engine `ast1`."""
     engine = engine_of(world)
@@ -197,6 +204,7 @@ PRODUCERS: Final[dict[str, Produce]] = {
     "RecordingsTimedOut": time_out,
     "EngineLost": lose,
     "CommandsUnroutable": unroutable,
+    "CallbackHostsSuspended": suspend,
     "CallbacksExhausted": lambda world: deliver(world, 410),
     "CallbacksUnsigned": lambda world: deliver(world, None),
     "CallsTooLong": last_too_long,
@@ -240,6 +248,17 @@ _SUBJECTS: Final = {"account", "engine"}
 def test_each_metric_with_an_alarm_has_a_producer() -> None:
     """Every metric that raises an alarm is produced here, or is in a line whose ids another test compares."""
     assert PRODUCERS.keys() | ELSEWHERE.keys() | {"Milliseconds"} == alarm_rules._emitted()
+
+
+def test_an_unsigned_callback_names_the_request_that_failed(world: World, lines: Lines) -> None:
+    """If the signing key cannot be decrypted, a line of its own names the operation of KMS and its error code."""
+    expected = deliver(world, None)
+    (line,) = [line for line in lines() if line.get("outcome") == "unsigned"]
+    ids = ("account", "sid", "delivery", "version", "type")
+    assert {name: line[name] for name in ids} == {name: expected[name] for name in ids}
+    assert (line["operation"], line["aws_operation"], line["aws_error"]) == (
+        "deliver_callback", "kms:Decrypt", "AccessDeniedException",
+    )  # fmt: skip
 
 
 def test_a_run_writes_a_hundred_lines_for_each_metric(world: World, lines: Lines) -> None:

@@ -35,7 +35,7 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
-from tapedeck.domain.errors import MalformedBody
+from tapedeck.domain.errors import MalformedBody, StoreFailure
 from tapedeck.observability import CanonicalLog, Subject, begin_invocation
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
@@ -241,9 +241,16 @@ def log_unroutable_command(log: CanonicalLog, command: Command) -> None:
 def log_suspended_host(log: CanonicalLog, delivery: CallbackDelivery) -> None:
     """Log and count that a host was suspended, because a callback to it has timed out like those before."""
     log.background(
-        operation="deliver_callback", account=delivery.account, outcome="suspended", sid=delivery.resource_id,
+        operation="deliver_callback", outcome="suspended", subject=subject_of_delivery(delivery),
         counted={"CallbackHostsSuspended": 1},
     )  # fmt: skip
+
+
+def log_unsigned_callback(log: CanonicalLog, delivery: CallbackDelivery, failure: StoreFailure) -> None:
+    """Log which request to AWS failed, so that a callback could not be signed; its attempt has a line of its own."""
+    log.background(
+        operation="deliver_callback", outcome="unsigned", subject=subject_of_delivery(delivery), error=failure
+    )
 
 
 class IncompleteRun(Exception):

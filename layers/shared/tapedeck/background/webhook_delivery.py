@@ -111,6 +111,7 @@ class CallbackDispatcher:
         retry_hours: how long retries are scheduled after the first attempt; 0 for the vendor's own attempts only.
         monotonic_clock: milliseconds, measures the vendor's attempts; None uses `clock`, which must not be moved then.
         report_suspension: is called with a delivery whose time-out has suspended its host.
+        report_unsigned: is called with each callback whose signing key is unavailable because of an error.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class CallbackDispatcher:
         retry_hours: int,
         monotonic_clock: Clock | None = None,
         report_suspension: Callable[[CallbackDelivery], object] = lambda _: None,
+        report_unsigned: Callable[[CallbackDelivery, StoreFailure], object] = lambda _delivery, _failure: None,
     ) -> None:
         self._store = deliveries
         self._keys = keys
@@ -140,6 +142,7 @@ class CallbackDispatcher:
         self._retry_hours = retry_hours
         self._monotonic_clock = monotonic_clock or clock
         self._breaker = HostBreaker(deliveries, clock, report_suspension)
+        self._report_unsigned = report_unsigned
 
     # --8<-- [start:enqueue]
     def enqueue(self, delivery: CallbackDelivery) -> None:
@@ -319,7 +322,8 @@ class CallbackDispatcher:
             keys = self._keys.get_signing_keys(delivery.account, delivery.dialect)
             encrypted = keys.at(delivery.first_attempt_at or delivery.created) if keys is not None else None
             return self._decryptor.decrypt(delivery.account, encrypted) if encrypted is not None else None
-        except StoreFailure:
+        except StoreFailure as failure:
+            self._report_unsigned(delivery, failure)
             return None
 
     def requeue_due(self, shard: str, limit: int) -> int:

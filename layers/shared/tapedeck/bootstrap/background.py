@@ -46,6 +46,7 @@ from tapedeck.background.handlers import (
     BackgroundServices,
     log_suspended_host,
     log_unroutable_command,
+    log_unsigned_callback,
 )
 from tapedeck.background.log_subjects import OverdueLog
 from tapedeck.background.publisher import ChangePublisher
@@ -131,6 +132,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             settings.callback_retry_hours,
             clients.monotonic_clock,
             partial(log_suspended_host, api.log),
+            partial(log_unsigned_callback, api.log),
         )
 
     report_unroutable = partial(log_unroutable_command, api.log)
