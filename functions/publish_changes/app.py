@@ -8,7 +8,7 @@ from tapedeck.bootstrap.background import background
 from tapedeck.ports.changes import Change
 
 
-@background.stream("publish_changes")
+@background.stream("publish_changes", after=lambda changes, services: services.checks.note(changes))
 def handler(change: Change, services: BackgroundServices) -> None:
     """Publish one change. Idempotent: a replay sends the same messages with the same ids."""
     services.publisher.publish(change)

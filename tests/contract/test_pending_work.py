@@ -58,6 +58,31 @@ def test_a_resource_is_moved_unless_it_has_changed(store: Store, work: PendingWo
     assert found(work, recording.id, NOW + 602) == [PendingWork(account.id, captured, {}, NOW + 602)]
 
 
+def test_a_check_names_recordings_of_its_time(store: Store, work: PendingWorkIndex, account: TestAccount) -> None:  # noqa: F811
+    """A check has the recordings of a batch, in one shard, and is found between its time and the one before it."""
+    recordings = [start(store, put_call(store, account)) for _ in range(3)]
+    expected = {each.id: PendingWork(account.id, each, {}, NOW + 600) for each in recordings}
+    for _ in range(2):
+        work.note_check(recordings[:2], NOW + 30)
+    work.note_check([recordings[0]], NOW + 31)
+    work.note_check(recordings[1:], NOW + 31)
+
+    def checked(shard_of: int, since: int, now: int) -> dict[str, PendingWork]:
+        found = work.find_checked(recordings[shard_of].id[-1], NOW + since, NOW + now)
+        return {each.resource.id: each for each in found if each.resource.id in expected}
+
+    def named(*numbers: int) -> dict[str, PendingWork]:
+        return {recordings[number].id: expected[recordings[number].id] for number in numbers}
+
+    shards = [each.id[-1] for each in recordings]
+    if len(set(shards)) == 3:
+        assert checked(1, 0, 29) == {}
+        assert checked(1, 0, 30) == named(0, 1) == checked(1, 29, 31)
+        assert checked(1, 30, 31) == {}
+        assert checked(0, 30, 31) == named(0)
+        assert checked(2, 0, 1_000) == named(1, 2)
+
+
 def next_of(conference: Conference) -> Conference:
     """A conference after a change of one of its participants."""
     return replace(conference, version=conference.version + 1, sequence=conference.sequence + 1)

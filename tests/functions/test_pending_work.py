@@ -2,16 +2,31 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from threading import Barrier
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 
+from tapedeck.background import reconciler
+from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices
+from tapedeck.bootstrap.background import build_background_services
+from tapedeck.bootstrap.environment import Environment
 from tapedeck.domain.delivery import CallbackDelivery
+from tapedeck.domain.engine_report import CaptureTransitionReport
+from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.operations.recordings import StartRecording
 from tests.functions.background_world import World
 from tests.functions.stage import START
+from tests.media import capture, sound
 from tests.thoroughness import scaled
 
 OPEN: Final = scaled(deep=100_000, ci=100_000, fast=3_000)
+OTHERS: Final = scaled(deep=100_000, ci=10_000, fast=1_000)
 CALLBACK: Final = {
     "M": {
         "url": {"S": "https://app.example.com/hooks"},
@@ -78,6 +93,107 @@ def test_a_share_of_what_is_not_due_is_looked_at(world: World) -> None:
     assert len(found) == 300
 
 
+def start_recording(world: World, dialect: str = "twilio") -> Recording:
+    """Start a recording that the engine confirms, and publish that."""
+    call = world.stage.call()
+    callback = CallbackSubscription("https://app.example.com/hooks", "POST", ("completed",), dialect)
+    recording, _ = world.services.recordings.create(
+        Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
+    )
+    world.stage.engine.started(recording)
+    assert world.publish() == []
+    world.discard()
+    return recording
+
+
+def resent(world: World) -> list[tuple[str, str]]:
+    """Return type and recording of the new commands."""
+    return [(message.body["type"], message.body["recording"]) for message in world.commands.drain()]
+
+
+@pytest.mark.sized
+@pytest.mark.timeout(1_200)
+def test_a_check_finds_an_unconfirmed_pause_among_all_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause is sent again 30 seconds later although 100,000 recordings are open, none of which is looked at (C-301).
+
+    The run finds it by the check of its batch, and moves it in the index: the next runs find it there.
+    """
+    monkeypatch.setattr(reconciler, "MAX_LOOKED_AT_PER_SHARD", 0)
+    put_recordings(world, 0, OTHERS)
+    recording = start_recording(world)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    assert world.publish() == []
+    world.discard()
+    world.clock.step(29)
+    assert world.reconcile() == {}
+    world.clock.step(1)
+    assert world.reconcile() == {"resent": 1}
+    assert resent(world) == [("recording.pause", recording.id)]
+    world.clock.step(60)
+    assert world.reconcile() == {"resent": 1, "unconfirmed_pauses": 1}
+    world.stage.engine.paused(recording, 2)
+    with world.recorded_requests() as requests:
+        assert world.reconcile() == {}
+    assert requests.count("UpdateItem") == 1
+    with world.recorded_requests() as requests:
+        assert world.reconcile() == {}
+    assert "UpdateItem" not in requests
+
+
+def test_a_check_of_a_confirmed_pause_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that is confirmed before its check moves nothing; one that is confirmed in its batch has no check."""
+    monkeypatch.setattr(reconciler, "MAX_LOOKED_AT_PER_SHARD", 0)
+    recording = start_recording(world)
+    world.clock.step(60)
+    assert world.reconcile() == {}
+    for is_in_batch, reads in ((False, 1), (True, 0)):
+        status = RecordingStatus.IN_PROGRESS if is_in_batch else RecordingStatus.PAUSED
+        changed = world.services.recordings.update(recording.parent, recording.id, status)
+        if not is_in_batch:
+            assert world.publish() == []
+        world.stage.engine.report(CaptureTransitionReport(recording.parent, recording.id, status), changed.version)
+        assert world.publish() == []
+        world.clock.step(60)
+        with world.recorded_requests() as requests:
+            assert world.reconcile() == {}
+        assert (requests.count("BatchGetItem"), requests.count("UpdateItem")) == (reads, 0)
+
+
+def test_a_check_moves_an_uploaded_capture(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conversion of a capture is requested again after ten minutes, although an upload does not write the index."""
+    monkeypatch.setattr(reconciler, "MAX_LOOKED_AT_PER_SHARD", 0)
+    recording = start_recording(world)
+    world.clock.step(600)
+    assert world.reconcile() == {}
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
+    world.stage.engine.report(CaptureTransitionReport(recording.parent, recording.id, RecordingStatus.STOPPED), 2)
+    capture(world.services, recording, sound(1))
+    assert world.publish() == []
+    world.discard()
+    world.clock.step(60)
+    assert world.reconcile() == {}
+    world.clock.step(539)
+    assert world.reconcile() == {}
+    world.clock.step(1)
+    assert world.reconcile() == {"conversions": 1}
+
+
+def test_a_check_that_cannot_be_stored_fails_no_change(world: World) -> None:
+    """If the table refuses the check of a batch, the batch is published all the same, and that is logged."""
+    recording = start_recording(world)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+
+    def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
+        if when == "before" and request.get("Key", {}).get("PK", {"S": ""})["S"].startswith("CHECKS#"):
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+    world.faults.append(fail)
+    assert world.publish() == []
+    assert resent(world) == [("recording.pause", recording.id)]
+    line = world.log.drain()[-1]
+    assert (line["operation"], line["outcome"]) == ("publish_changes", "unchecked")
+
+
 def put_callbacks(world: World, first: int, count: int, *names: str) -> None:
     """Store these callbacks of recordings, queued and not due."""
     for number in range(first, first + count):
@@ -118,6 +234,7 @@ class Requests:
 
 
 @pytest.mark.sized
+@pytest.mark.timeout(1_200)
 def test_a_run_costs_what_is_due(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 100,000 open recordings, 1,000 of them due, a run sends under 3,000 requests and takes under 60 seconds.
 
@@ -153,3 +270,44 @@ def test_a_run_costs_what_is_due(world: World, monkeypatch: pytest.MonkeyPatch) 
     world.faults.append(requests)
     assert world.reconcile() == {"resent": 300, "unconfirmed_pauses": 300}
     assert requests.by_shard.total() < 600
+
+
+def test_shards_are_reconciled_at_the_same_time(world: World) -> None:
+    """After the first shard the others run at once, each in the context of the run; a failing one stops no other."""
+    context: ContextVar[str] = ContextVar("context", default="")
+    together = Barrier(15)
+    seen: list[tuple[str, str]] = []
+
+    def reconcile_shard(shard: str, _services: BackgroundServices) -> Counter[str]:
+        if seen:
+            together.wait(timeout=30)
+        seen.append((shard, context.get()))
+        if shard == "3":
+            raise StoreUnavailable
+        return Counter(resent=2)
+
+    run = BackgroundEndpoint(lambda: replace(world.background, shards_at_once=15)).schedule("reconcile")(
+        reconcile_shard
+    )
+    context.set("run")
+    with pytest.raises(StoreUnavailable):
+        run({}, None)
+    assert sorted(seen) == [(shard, "run") for shard in "0123456789abcdef"]
+
+
+def test_shards_at_the_same_time_lose_nothing(world: World) -> None:
+    """A run of eight shards at once sends what a run of one after the other sends: each unconfirmed pause, once."""
+    put_recordings(world, 0, 160, **PAUSED, work_at=START)
+    services = replace(world.background, shards_at_once=8)
+    run = BackgroundEndpoint(lambda: services).schedule("reconcile", before=lambda each: each.engine_monitor.run())(
+        lambda shard, each: each.reconciler.run(shard)
+    )
+    assert run({}, None) == {"resent": 160}
+    assert len({recording for _, recording in resent(world)}) == 160
+
+
+def test_only_a_deployment_reconciles_shards_at_the_same_time(world: World) -> None:
+    """A deployment reconciles eight shards at once; the stand-in one after the other, so that runs can be repeated."""
+    deployed = Environment(read_settings=lambda: world.settings, make_client=lambda _service: world.memory)
+    assert build_background_services(deployed).shards_at_once == 8
+    assert world.background.shards_at_once == 1

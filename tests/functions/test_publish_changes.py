@@ -38,6 +38,19 @@ URL: Final = "https://app.example.com/hooks?tenant=42"
 NUMBERS: Final = {"From": "+13103384645", "To": "+13105678901"}
 
 
+CHECK: Final = {
+    "PK": {"S": "CHECKS#2"},
+    "SK": {"S": "1537916430#016612f5dee270008000000000000002-2"},
+    "checked": {
+        "SS": [
+            "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001/REC#016612f5dee270008000000000000002"
+        ]
+    },
+    "expires_at": {"N": "1537920030"},
+}
+"""The check of the paused recording, 30 seconds after its change."""
+
+
 def test_sends_a_pause_to_the_engine(world: World) -> None:
     """A pause of account 3d1f6c5e… is sent to the engine, with a domain event; no callback is due."""
     assert world.call(
@@ -155,7 +168,7 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
         )
     ]
     assert world.callbacks.sent == []
-    assert world.memory.scan(TableName=world.table)["Items"] == []
+    assert world.memory.scan(TableName=world.table)["Items"] == [CHECK]
     assert world.log.drain() == [{"operation": "publish_changes", "outcome": "done"}]
 
 
@@ -243,7 +256,7 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
     assert world.commands.sent == []
     assert world.bus.sent == []
     assert world.callbacks.sent == []
-    assert world.memory.scan(TableName=world.table)["Items"] == []
+    assert world.memory.scan(TableName=world.table)["Items"] == [CHECK]
     assert world.log.drain() == [
         {
             "operation": "publish_changes",

@@ -760,9 +760,10 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
     with world.recorded_requests() as requests:
         assert world.reconcile() == {}
     assert set(requests) == {"Query", "GetItem"}
-    # A query of each shard of resources and of deliveries, one of the presences, and once an hour for old calls one
-    # read of the registered engines, a query of the deleted ones, and one of each shard of what has no engine.
-    assert len(requests) == 2 * 16 + 1 + 1 + 17
+    # A query of each shard of resources, of checks and of deliveries, one of the presences, and once an hour for old
+    # calls one read of the registered engines, a query of the deleted ones, and one of each shard of what has no
+    # engine.
+    assert len(requests) == 3 * 16 + 1 + 1 + 17
     service.conferences.end(account, conference.id)
     world.publish()
     world.deliver()

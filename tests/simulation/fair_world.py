@@ -117,7 +117,7 @@ class FairWorld:
         self._services = BackgroundServices(
             log=self.log, clock=self.time, read_change=read_change,
             sort_by_conference_sequence=sort_by_conference_sequence, callback_renderers=CALLBACK_RENDERERS,
-            make_callbacks=lambda: self.dispatcher, **dict.fromkeys(_OTHERS, _unused),
+            make_callbacks=lambda: self.dispatcher, shards_at_once=1, **dict.fromkeys(_OTHERS, _unused),
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -234,8 +234,8 @@ _UNDER_WAY_MS: Final = 1_000
 """A callback that was queued so recently need not be answered yet."""
 
 _OTHERS: Final = (
-    "make_publisher", "make_engine_events", "make_engine_sessions", "make_engine_monitor", "make_conversions",
-    "make_reconciler", "make_redrive",
+    "make_publisher", "make_checks", "make_engine_events", "make_engine_sessions", "make_engine_monitor",
+    "make_conversions", "make_reconciler", "make_redrive",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tapedeck.adapters.dynamodb import (
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.background.callback_lanes import CallbackLane
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
@@ -58,6 +59,7 @@ from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
+from tests.simulation.places import late_places
 from tests.simulation.ports import (
     ENGINE,
     CommandLog,
@@ -222,6 +224,7 @@ class World:
             store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
             sender, dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
         )  # fmt: skip
+        checks = RecordingChecks(PendingWorkIndex(database), clock, self._note_failure)
         events = background_bootstrap.build_engine_events(database, self.recordings, self.media, clock)
         self.presences, self.live = presence.PresenceTable(database), presence.LiveIndex(database)
         self.sessions = EngineSessions(
@@ -259,6 +262,7 @@ class World:
             sort_by_conference_sequence=sort_by_conference_sequence,
             callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
+            make_checks=lambda: checks,
             make_engine_events=lambda: events,
             make_callbacks=lambda: dispatcher,
             make_engine_sessions=lambda: self.sessions,
@@ -320,6 +324,7 @@ class World:
             record = {"dynamodb": {"Keys": keys, "SequenceNumber": str(number), **images}}
             self._written[str(number)] = self.clock()
             self.history.note(before, after)
+            self.history.wrong += late_places(after or {}, self.clock() // 1000)
             if self.is_publishing and after is not None and "version" in after:
                 self._unread.append(record)
         if records:

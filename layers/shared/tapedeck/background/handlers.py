@@ -6,6 +6,8 @@ of its own group only: a partition of the stream, a FIFO group of a queue (REL-5
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -18,6 +20,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineMonitor
@@ -55,6 +58,7 @@ class BackgroundServices:
     sort_by_conference_sequence: Callable[[Sequence[Event]], Sequence[Event]]
     callback_renderers: Mapping[str, CallbackRenderer]
     make_publisher: Callable[[], ChangePublisher]
+    make_checks: Callable[[], RecordingChecks]
     make_engine_events: Callable[[], EngineEvents]
     make_callbacks: Callable[[], CallbackDispatcher]
     make_engine_sessions: Callable[[], EngineSessions]
@@ -63,11 +67,18 @@ class BackgroundServices:
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
     make_overdue_log: Callable[[], OverdueLog]
+    shards_at_once: int = 1
+    """How many shards are reconciled at the same time."""
 
     @property
     def publisher(self) -> ChangePublisher:
         """Publishes changes."""
         return self.make_publisher()
+
+    @property
+    def checks(self) -> RecordingChecks:
+        """Notes which recordings are to be checked."""
+        return self.make_checks()
 
     @property
     def engine_events(self) -> EngineEvents:
@@ -111,7 +122,7 @@ class BackgroundEndpoint:
         self._get_services = services
 
     def stream(
-        self, operation: str
+        self, operation: str, after: Callable[[Sequence[Change], BackgroundServices], None]
     ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes one change of the table.
 
@@ -119,6 +130,8 @@ class BackgroundEndpoint:
         later records of its partition are reported as failed without being processed, so that the messages about one
         call or conference keep their order; the others are processed. Lambda delivers everything from the first failed
         record again. A change may thus be processed twice, so the function must be idempotent.
+
+        `after` runs once after the batch, with all its changes, also those that failed.
         """
 
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
@@ -127,24 +140,32 @@ class BackgroundEndpoint:
                 services = self._get_services()
                 # --8<-- [start:process]
                 blocked_partitions: set[str] = set()
+                changes: list[Change] = []
+
+                def handle_change(change: Change, services: BackgroundServices) -> None:
+                    changes.append(change)
+                    handler(change, services)
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
                     partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
                     if partition in blocked_partitions:
                         raise _BlockedByPredecessor
                     try:
-                        _process_change(operation, services, record.raw_event, partition.partition("#")[0], handler)
+                        account = partition.partition("#")[0]
+                        _process_change(operation, services, record.raw_event, account, handle_change)
                     except Exception:
                         blocked_partitions.add(partition)
                         raise
 
                 # --8<-- [end:process]
 
-                return _respond(
+                answer = _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
                     {**event, "Records": list(services.sort_by_conference_sequence(event["Records"]))},
                     process,
                 )
+                after(changes, services)
+                return answer
 
             return handle
 
@@ -181,8 +202,9 @@ class BackgroundEndpoint:
     ) -> Callable[[Callable[[str, BackgroundServices], Counter[str]]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes one shard; its counts are added up, logged and returned.
 
-        `before` runs once before all shards, and its counts are added too. Every run starts at another shard, so that
-        slow shards cannot starve the others. A failure does not stop the other shards, nor does an item that the
+        `before` runs once before all shards, and its counts are added too. Then the first shard runs, and after it the
+        others, several at once in a deployment. Every run starts at another shard, so that slow shards cannot starve
+        the others. A failure does not stop the other shards, nor does an item that the
         function counts as `failed`; the run raises after all shards are done.
         """
 
@@ -193,15 +215,12 @@ class BackgroundEndpoint:
                 begin_invocation(event, context)
                 services = self._get_services()
                 services.make_overdue_log().begin()
-                counted: Counter[str] = Counter()
-                failures: list[Exception] = []
-                shards = _rotate_shards(services.clock())
-                steps = [partial(handler, shard, services) for shard in shards]
-                for step in [*([partial(before, services)] if before is not None else []), *steps]:
-                    try:
-                        counted.update(step())
-                    except Exception as error:  # noqa: BLE001 - raised after the other shards
-                        failures.append(error)
+                shards = [partial(handler, shard, services) for shard in _rotate_shards(services.clock())]
+                # The first steps run alone: they build what all shards share.
+                first = [*([partial(before, services)] if before is not None else []), shards[0]]
+                results = [*map(_attempt, first), *_attempt_all(shards[1:], services.shards_at_once)]
+                failures = [each for each in results if isinstance(each, Exception)]
+                counted = sum((each for each in results if not isinstance(each, Exception)), Counter[str]())
                 if counted["failed"]:
                     failures.append(IncompleteRun(f"{counted['failed']} items could not be reconciled"))
                 services.log.background(
@@ -253,6 +272,11 @@ def log_unsigned_callback(log: CanonicalLog, delivery: CallbackDelivery, failure
     )
 
 
+def log_unnoted_check(log: CanonicalLog, error: Exception) -> None:
+    """Log that no check was noted of the recordings of a batch."""
+    log.background(operation="publish_changes", outcome="unchecked", error=error)
+
+
 class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 
@@ -279,6 +303,25 @@ def _process_change(
     if change is not None:
         subject = replace(subject_of(account, change.after or change.before), event=event_id, kind=kind)
         _run_and_log(services.log, operation, subject, partial(handler, change, services))
+
+
+# --8<-- [start:parallel]
+def _attempt(step: Callable[[], Counter[str]]) -> Counter[str] | Exception:
+    """Run a step; return its error, which is raised after the other steps."""
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - returned
+        return error
+
+
+def _attempt_all(steps: Sequence[Callable[[], Counter[str]]], at_once: int) -> Sequence[Counter[str] | Exception]:
+    """Run steps, several at once in threads, and return their results in order; each keeps the context of the log."""
+    if at_once == 1:
+        return list(map(_attempt, steps))
+    with ThreadPoolExecutor(at_once) as threads:
+        running = [threads.submit(copy_context().run, _attempt, step) for step in steps]
+    return [each.result() for each in running]
+    # --8<-- [end:parallel]
 
 
 def _rotate_shards(now: int) -> Iterator[str]:

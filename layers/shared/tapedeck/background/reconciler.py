@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from tapedeck.background.command_sender import CommandSender
@@ -55,6 +56,9 @@ SHARDS: Final = "0123456789abcdef"
 
 RUN_INTERVAL_SECONDS: Final = 60
 """Interval of the runs, used for the first run of a process."""
+
+FIRST_CHECKS_SECONDS: Final = 300
+"""Age of the oldest checks that the first run of a process reads: longer than a run may take."""
 
 PAUSE_ALARM_AFTER_SECONDS: Final = 60
 """Age from which each run counts an unconfirmed pause (metric `PausesUnconfirmed`, with an alarm)."""
@@ -150,10 +154,20 @@ class Reconciler:
             conversions=0, timed_out=0, failed=0,
         )  # fmt: skip
         now = self._now
-        interval = now - self._last_runs.get(shard, now - RUN_INTERVAL_SECONDS)
+        last_run = self._last_runs.get(shard)
+        interval = now - last_run if last_run is not None else RUN_INTERVAL_SECONDS
         counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
-        for pending in self._work.find_pending(shard, now, MAX_LOOKED_AT_PER_SHARD):
+        checked_until = last_run if last_run is not None else now - FIRST_CHECKS_SECONDS
+        found = chain(
+            self._work.find_pending(shard, now, MAX_LOOKED_AT_PER_SHARD),
+            self._work.find_checked(shard, checked_until, now),
+        )
+        seen: set[tuple[type, str]] = set()
+        for pending in found:
             resource = type(pending.resource), pending.resource.id
+            if resource in seen:
+                continue
+            seen.add(resource)
             try:
                 counted.update(self._reconcile(pending, interval, must_repeat=resource in self._failed))
                 self._failed.discard(resource)

@@ -6,6 +6,7 @@ A separate module, so that HTTP functions do not import what only these need.
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from threading import Lock
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -28,6 +29,7 @@ from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
 from tapedeck.background.callback_lanes import CallbackLane
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
@@ -45,6 +47,7 @@ from tapedeck.background.handlers import (
     BackgroundEndpoint,
     BackgroundServices,
     log_suspended_host,
+    log_unnoted_check,
     log_unroutable_command,
     log_unsigned_callback,
 )
@@ -62,6 +65,12 @@ from tapedeck.operations.media import Media
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.clock import Clock
 from tapedeck.settings import Settings
+
+SHARDS_AT_ONCE: Final = 8
+"""How many shards a deployment reconciles at the same time (C-302), fewer than the connections that a client keeps.
+
+The stand-in and simulations reconcile one after the other: their runs can be repeated.
+"""
 
 EVENT_SOURCE: Final = "tapedeck"
 """The source of domain events on the bus."""
@@ -100,9 +109,12 @@ class _LazyClient:
 
     def __init__(self, make_client: Callable[[str], Any], service: str) -> None:
         self._make = cache(lambda: make_client(service))
+        self._lock = Lock()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - botocore creates its classes at run time
-        return getattr(self._make(), name)
+        with self._lock:  # a session of botocore makes one client at a time
+            client = self._make()
+        return getattr(client, name)
 
 
 def build_background_services(environment: Environment) -> BackgroundServices:
@@ -151,6 +163,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             store, ParticipantTable(database), ListTable(database), objects, commands(), dispatcher(),
             clients.bus, settings.public_url, clock, conversions(),
         )  # fmt: skip
+
+    checks = cache(lambda: RecordingChecks(PendingWorkIndex(database), clock, partial(log_unnoted_check, api.log)))
 
     @cache
     def engine_events() -> EngineEvents:
@@ -214,6 +228,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         sort_by_conference_sequence=sort_by_conference_sequence,
         callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
+        make_checks=checks,
         make_engine_events=engine_events,
         make_callbacks=dispatcher,
         make_engine_sessions=engine_sessions,
@@ -222,6 +237,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         make_reconciler=reconciler,
         make_redrive=redrive,
         make_overdue_log=lambda: overdue_log,
+        shards_at_once=SHARDS_AT_ONCE if environment.make_outbound_clients is None else 1,
     )
 
 

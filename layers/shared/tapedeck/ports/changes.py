@@ -1,6 +1,6 @@
 """A change of one item of the recordings table, and the index of work that is still pending."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,7 +40,7 @@ class PendingWork:
 
 
 class PendingWorkStore(Protocol):
-    """The pending-work index of the recordings table.
+    """The pending-work index of the recordings table, and the checks of recordings that are not moved in it.
 
     Raises:
         StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
@@ -51,6 +51,17 @@ class PendingWorkStore(Protocol):
 
         Also about `more` recordings that are not due, or all if there are fewer: each minute others (C-300).
         """
+        ...
+
+    def note_check(self, recordings: Sequence[Recording], due: int) -> None:
+        """Note that these recordings are to be looked at from `due` on (seconds), although nothing is due by the index.
+
+        A check is kept for an hour.
+        """
+        ...
+
+    def find_checked(self, shard: str, since: int, now: int) -> Iterable[PendingWork]:
+        """Return the unfinished recordings of a shard's checks that became due after `since`, until `now` (seconds)."""
         ...
 
     def move(self, pending: PendingWork, due: int) -> bool:
