@@ -108,7 +108,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "publish_changes": {"done", "failed"},
     "finish_recording": {"done", "skipped", "failed", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
-    "reconcile": {"done", "ended"},
+    "reconcile": {"done", "ended", "overdue"},
 }
 """The outcomes that each function must have had before its rights are compared, so that every branch has run."""
 
