@@ -1,5 +1,6 @@
 """The server's threads: bounded, and none for a connection without a request."""
 
+import gc
 import resource
 import socket
 import threading
@@ -65,6 +66,23 @@ def test_idle_connections_have_no_threads(*, were_used: bool) -> None:
         for connection in (connections[0], connections[-1], *connections[::100]):
             assert exchange(connection) == b"HTTP/1.1 200 OK"
         assert threading.active_count() - before < 20
+
+
+def test_a_stop_closes_idle_connections() -> None:
+    """After a stop no connection is open, whether it has had a request or not."""
+    before = open_sockets()
+    with ExitStack() as opened:
+        with serving(lambda _: ServerResponse.of_json(200, {})) as port:
+            connections = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(4)]
+            for connection in connections[:2]:
+                assert exchange(connection) == b"HTTP/1.1 200 OK"
+        assert [connection.recv(1) for connection in connections] == [b""] * 4
+    assert open_sockets() == before
+
+
+def open_sockets() -> int:
+    """Count the sockets of this process that are open."""
+    return sum(isinstance(each, socket.socket) and each.fileno() != -1 for each in gc.get_objects())
 
 
 def test_threads_are_bounded() -> None:

@@ -79,19 +79,35 @@ class IdleConnections:
         self._thread.start()
 
     def add(self, connection: socket.socket, on_readable: Task, on_idle: Task) -> None:
-        """Watch a connection; call one of the two functions, once, when it is readable or was idle for too long."""
+        """Watch a connection; call one of the two functions, once, when it is readable or was idle for too long.
+
+        After `stop`, it counts as idle for too long.
+        """
         self._added.append((connection, on_readable, on_idle))
-        self._wake()
+        if self._is_stopped:
+            self._end_added()
+        else:
+            self._wake()
 
     def stop(self) -> None:
-        """End the thread; the connections stay as they are."""
+        """End the thread; call `on_idle` of all connections."""
         self._is_stopped = True
         self._wake()
         if self._thread.is_alive():
             self._thread.join()
+        watched = [key.data for key in self._selector.get_map().values() if key.data is not None]
         self._selector.close()
+        for _, on_idle, _ in watched:
+            on_idle()
+        self._end_added()
         self._waker.close()
         self._woken.close()
+
+    def _end_added(self) -> None:
+        # Another thread may take them as well; each is taken once.
+        with suppress(IndexError):
+            while True:
+                self._added.popleft()[2]()
 
     def _wake(self) -> None:
         with suppress(OSError):
@@ -111,12 +127,15 @@ class IdleConnections:
             if (now := time.monotonic()) >= next_look:
                 self._close_idle(now)
                 next_look = now + _LOOK_SECONDS
-            while self._added:
-                connection, on_readable, on_idle = self._added.popleft()
-                # One that was closed meanwhile has no file descriptor.
-                with suppress(OSError, ValueError):
-                    deadline = time.monotonic() + self._seconds
-                    self._selector.register(connection, selectors.EVENT_READ, (on_readable, on_idle, deadline))
+            with suppress(IndexError):
+                while not self._is_stopped:
+                    self._register(*self._added.popleft())
+
+    def _register(self, connection: socket.socket, on_readable: Task, on_idle: Task) -> None:
+        # One that was closed meanwhile has no file descriptor.
+        with suppress(OSError, ValueError):
+            deadline = time.monotonic() + self._seconds
+            self._selector.register(connection, selectors.EVENT_READ, (on_readable, on_idle, deadline))
 
     def _close_idle(self, now: float) -> None:
         for key in list(self._selector.get_map().values()):

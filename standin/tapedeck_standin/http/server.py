@@ -330,10 +330,8 @@ class Server(socketserver.TCPServer):
         """Take a new connection, which has no thread until it has a request."""
         with self._open_lock:
             self._open.add(request)
-        self._wait(request, partial(self._open_connection, request, client_address))
-
-    def _wait(self, connection: socket.socket, serve: Callable[[], object]) -> None:
-        self._idle.add(connection, partial(self._workers.run, serve), partial(self._close, connection))
+        serve = partial(self._open_connection, request, client_address)
+        self._idle.add(request, partial(self._workers.run, serve), partial(self._close, request))
 
     def _open_connection(self, request: socket.socket, client_address: Any) -> None:  # noqa: ANN401 - a tuple
         """Serve the first request; the TLS handshake is done here, in a thread of its own."""
@@ -361,11 +359,15 @@ class Server(socketserver.TCPServer):
             self.handle_error(served.request, served.client_address)
             served.close_connection = True
         if served.close_connection:
-            with suppress(OSError):
-                served.finish()
-            self._close(served.connection)
+            self._end(served)
         else:
-            self._wait(served.connection, partial(self._serve, served))
+            serve = partial(self._workers.run, partial(self._serve, served))
+            self._idle.add(served.connection, serve, partial(self._end, served))
+
+    def _end(self, served: Connection) -> None:
+        with suppress(OSError):
+            served.finish()
+        self._close(served.connection)
 
     def _close(self, connection: socket.socket) -> None:
         with self._open_lock:
