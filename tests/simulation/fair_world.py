@@ -235,7 +235,7 @@ _UNDER_WAY_MS: Final = 1_000
 
 _OTHERS: Final = (
     "make_publisher", "make_checks", "make_engine_events", "make_engine_sessions", "make_engine_monitor",
-    "make_conversions", "make_reconciler", "make_redrive",
+    "make_conversions", "make_reconciler", "make_redrive", "make_overdue_log",
 )  # fmt: skip
 
 
