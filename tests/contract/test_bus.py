@@ -66,7 +66,9 @@ class MotoHarness:
         events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps({"source": ["tapedeck"]}))
         target = {"Id": "queue", "Arn": described["Attributes"]["QueueArn"]}
         events.put_targets(Rule="all", EventBusName=name, Targets=[target])
-        self.bus = aws_outbound_clients(Environment(), replace(Settings.read(), event_bus=name)).bus
+        bus = aws_outbound_clients(Environment(), replace(Settings.read(), event_bus=name)).bus
+        assert bus is not None
+        self.bus = bus
 
     def published(self) -> list[DomainEvent]:
         """Receive the events from the queue."""

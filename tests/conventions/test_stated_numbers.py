@@ -9,7 +9,7 @@ import pytest
 from tapedeck.adapters import s3
 from tapedeck.adapters.dynamodb import client
 from tapedeck.adapters.webhooks import http_exchange
-from tapedeck.background import publisher, reconciler, webhook_delivery
+from tapedeck.background import current_commands, reconciler, webhook_delivery
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.domain import (
     account,
@@ -63,7 +63,7 @@ def test_the_deadlines_are_those_of_the_code() -> None:
     ]
     text = (EXPLANATION / "consistency-and-versions.md").read_text(encoding="utf-8")
     assert "A change that is five minutes old or more sends its command only if" in " ".join(text.split())
-    assert publisher.COMMAND_STALENESS_CHECK_SECONDS == 300
+    assert current_commands.COMMAND_STALENESS_CHECK_SECONDS == 300
 
 
 @pytest.mark.parametrize(

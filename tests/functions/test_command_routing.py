@@ -93,7 +93,8 @@ def test_a_recording_keeps_its_own_engine(world: World) -> None:
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
     with world.recorded_requests() as requests:
         assert publish(world) == [("ast3", "recording.pause")]
-    assert requests == []
+    # Whether the pause is confirmed already, and the check whether it is later.
+    assert requests == ["GetItem", "UpdateItem"]
 
 
 def test_a_dialed_call_belongs_to_the_engine_of_its_conference(world: World) -> None:

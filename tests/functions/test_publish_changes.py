@@ -759,10 +759,10 @@ def test_a_late_change_sends_no_obsolete_command(world: World, change_resource: 
     assert world.publish(records) == []
     assert world.commands.drain() == []
     assert len(world.bus.drain()) >= len(records)
-    # In time the command is sent: the engine recognises an old version.
+    # In time the command is sent: the engine recognises an old version. Only a confirmed pause is never sent.
     world.clock.step(-COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []
-    assert world.commands.drain() != []
+    assert (world.commands.drain() == []) == (change_resource is _pause_confirmed)
 
 
 def test_a_late_change_sends_the_latest_command(world: World) -> None:
@@ -1014,7 +1014,7 @@ def test_a_record_without_a_sequence_keeps_its_place(image: Any) -> None:
 def test_retried_callbacks_are_queued_in_order(world: World) -> None:
     """If a record fails, the records that the same write numbered are retried with it, in order."""
     conference, _, _, records = play_conference(world, "twilio")
-    world.callbacks.failures = 1
+    world.callbacks.failures = 2  # with others, and by itself
     failed = world.publish(records)
     queued = [
         message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id

@@ -395,7 +395,8 @@ def test_resends_each_kind_of_command(world: World, name: str) -> None:
         world.clock.step(600)
     assert (expired, {message.body["type"] for message in world.commands.sent}) == (1, kinds)
     assert [type(each.resource) for each in world.pending_work()] == [Call for _ in kinds]
-    found: Any = world.background.publisher._current_state(Change(world.account.account, None, pending))[0]
+    commands = world.background.publisher._current_commands
+    found: Any = commands._current_state(Change(world.account.account, None, pending))[0]
     assert (found.requested_version, found.confirmed_version) == (version, 0)
 
 

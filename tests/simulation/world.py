@@ -25,11 +25,12 @@ from tapedeck.background.callback_lanes import CallbackLane
 from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
+from tapedeck.background.current_commands import COMMAND_STALENESS_CHECK_SECONDS
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.event_batches import EventBatches
 from tapedeck.background.handlers import METRICS_OF_RUN, BackgroundServices
 from tapedeck.background.log_subjects import OverdueLog
-from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
+from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher

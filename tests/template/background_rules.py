@@ -7,7 +7,7 @@ from typing import Any, Final
 from tapedeck.adapters.dynamodb import items
 from tapedeck.domain.recording import Parent, ParentKind
 from tests.template.rules import Rule
-from tests.template.translation import Stack, listed, mentions, target
+from tests.template.translation import Stack, if_true, listed, mentions, target
 
 LEASE_MS: Final = 60_000
 
@@ -288,13 +288,33 @@ def retained_resources_have_no_fixed_names(stack: Stack) -> Iterator[str]:
             yield from (f"{name} has a fixed {each}" for each in sorted(fixed & resource["Properties"].keys()))
 
 
+def domain_events_are_opt_in(stack: Stack) -> Iterator[str]:
+    """Without `PublishDomainEvents` there is no bus, no right to it, and no function that knows it (C-331)."""
+    if stack.content["Parameters"]["PublishDomainEvents"]["Default"] != "false":
+        yield "domain events are published by default"
+    condition = "AreDomainEventsPublished"
+    if stack.resources["EventBus"].get("Condition") != condition:
+        yield "the bus always exists"
+    if stack.content["Outputs"]["EventBusName"].get("Condition") != condition:
+        yield "the output always exists"
+    for function, properties in stack.functions.items():
+        variable = properties["Environment"]["Variables"].get("EVENT_BUS")
+        if variable not in (None, {"Fn::If": [condition, {"Ref": "EventBus"}, ""]}):
+            yield f"{function} always knows the bus"
+        for policy in stack.role(function).get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                is_conditional = statement.get("Fn::If", [""])[0] == condition
+                if mentions(statement, "EventBus") and not is_conditional:
+                    yield f"{function} always may publish"
+
+
 def environments_match_roles(stack: Stack) -> Iterator[str]:
     """A function's variables name exactly the queues, buses, buckets and keys that its role grants to its code."""
     kinds = {"SQS::Queue", "Events::EventBus", "S3::Bucket", "KMS::Key"}
     resources = {name for kind in kinds for name in stack.of_type(kind)}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"].values()
-        named = {target(value) for value in variables} & resources
+        named = {target(if_true(value)) for value in variables} & resources
         # The redrive policy of a new queue names its dead-letter queue, which needs no right to it.
         named -= {queue for queue, creator in RUNTIME_DEAD_LETTER_QUEUES.items() if creator == function}
         granted = {resource.partition("/")[0] for resource in _granted(stack, function)} & resources
@@ -410,6 +430,7 @@ RULES: Final[tuple[Rule, ...]] = (
     schedule_invokes_the_reconciler,
     conversions_leave_room,
     retained_resources_have_no_fixed_names,
+    domain_events_are_opt_in,
     environments_match_roles,
     publishers_know_the_public_url,
     only_one_function_lends_the_role_of_engines,

@@ -6,7 +6,7 @@ from typing import Any, Final
 from tests.template import alarm_rules
 from tests.template import background_rules as rules
 from tests.template.rules import Break, Rule
-from tests.template.translation import Stack, target
+from tests.template.translation import Stack, if_true, target
 
 
 def _queue(stack: Stack, **changes: Any) -> None:
@@ -60,7 +60,9 @@ def _revoke(stack: Stack, function: str, resource: str) -> None:
     """Remove every statement of a role for this resource."""
     for policy in stack.role(function)["Policies"]:
         document = policy["PolicyDocument"]
-        document["Statement"] = [each for each in document["Statement"] if target(each["Resource"]) != resource]
+        document["Statement"] = [
+            each for each in document["Statement"] if target(if_true(each)["Resource"]) != resource
+        ]
 
 
 BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
@@ -278,6 +280,28 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.retained_resources_have_no_fixed_names, "a table with a fixed name",
         lambda stack: stack.properties("RecordingsTable").update(TableName={"Fn::Sub": "${AWS::StackName}-recordings"}),
+    ),
+    (
+        rules.domain_events_are_opt_in, "published by default",
+        lambda stack: stack.content["Parameters"]["PublishDomainEvents"].update(Default="true"),
+    ),
+    (
+        rules.domain_events_are_opt_in, "a bus without a condition",
+        lambda stack: stack.resources["EventBus"].pop("Condition"),
+    ),
+    (
+        rules.domain_events_are_opt_in, "an output without a condition",
+        lambda stack: stack.content["Outputs"]["EventBusName"].pop("Condition"),
+    ),
+    (
+        rules.domain_events_are_opt_in, "a function that always knows the bus",
+        lambda stack: _variables(stack, "PublishChangesFunction").update(EVENT_BUS={"Ref": "EventBus"}),
+    ),
+    (
+        rules.domain_events_are_opt_in, "a right without a condition",
+        lambda stack: stack.role("PublishChangesFunction")["Policies"][0]["PolicyDocument"]["Statement"].append(
+            {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Fn::GetAtt": ["EventBus", "Arn"]}}
+        ),
     ),
     (
         rules.environments_match_roles, "an unused queue",

@@ -105,7 +105,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
         )
     },
     "list_engines": {"done"},
-    "publish_changes": {"done", "failed"},
+    "publish_changes": {"done", "failed", "unreadable"},
     "finish_recording": {"done", "skipped", "failed", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
     "reconcile": {"done", "ended", "overdue"},
@@ -126,6 +126,7 @@ def recorder(
         **TEMPLATE.create_queues(make_full_client("sqs"), prefix),
         **TEMPLATE.create_buses(make_full_client("events"), prefix),
         "SigningKey": os.environ["SIGNING_KMS_KEY_ID"],
+        "PublishDomainEvents": "true",
     }
     # Functions have the ARN of this queue, not its URL.
     dead_letters = names["EngineCommandsDeadLetterQueue"].rpartition("/")[2]

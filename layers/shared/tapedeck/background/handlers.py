@@ -20,6 +20,8 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from tapedeck.background.callback_renderer import CallbackRenderer
+from tapedeck.background.change_batch import BlockedByPredecessor
 from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
@@ -35,7 +37,7 @@ from tapedeck.background.log_subjects import (
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
-from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
+from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import MalformedBody, StoreFailure
@@ -111,6 +113,9 @@ class BackgroundServices:
         return self.make_redrive()
 
 
+BatchPublisher = Callable[[Sequence[Change], BackgroundServices], Sequence[Exception | None]]
+
+
 class BackgroundEndpoint:
     """Makes Lambda handlers of functions that process one change, one message or one shard.
 
@@ -123,45 +128,39 @@ class BackgroundEndpoint:
 
     def stream(
         self, operation: str, after: Callable[[Sequence[Change], BackgroundServices], None]
-    ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
-        """Decorate a function that processes one change of the table.
+    ) -> Callable[[BatchPublisher], Callable[[Event, object], BatchResponse]]:
+        """Decorate a function that processes the changes of one batch and returns the error of each, or None.
 
         Changes are processed in the stream's order; those of a conference by its sequence number. After a failure,
-        later records of its partition are reported as failed without being processed, so that the messages about one
-        call or conference keep their order; the others are processed. Lambda delivers everything from the first failed
-        record again. A change may thus be processed twice, so the function must be idempotent.
+        later records of its partition are reported as failed too, so that the messages about one call or conference
+        keep their order; the others are processed. Lambda delivers everything from the first failed record again. A
+        change may thus be processed twice, so the function must be idempotent.
 
         `after` runs once after the batch, with all its changes, also those that failed.
         """
 
-        def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
+        def decorate(handler: BatchPublisher) -> Callable[[Event, object], BatchResponse]:
             def handle(event: Event, context: object) -> BatchResponse:
                 begin_invocation(event, context)
                 services = self._get_services()
-                # --8<-- [start:process]
-                blocked_partitions: set[str] = set()
-                changes: list[Change] = []
-
-                def handle_change(change: Change, services: BackgroundServices) -> None:
-                    changes.append(change)
-                    handler(change, services)
+                records = services.sort_by_conference_sequence(event["Records"])
+                found = list(_read_changes(operation, services, records))
+                changes = [each for each in found if isinstance(each, Change)]
+                failures = iter(handler(changes, services))
+                outcomes = iter([(each, next(failures) if isinstance(each, Change) else each) for each in found])
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
-                    if partition in blocked_partitions:
-                        raise _BlockedByPredecessor
-                    try:
-                        account = partition.partition("#")[0]
-                        _process_change(operation, services, record.raw_event, account, handle_change)
-                    except Exception:
-                        blocked_partitions.add(partition)
-                        raise
-
-                # --8<-- [end:process]
+                    read, failure = next(outcomes)  # they come in order
+                    if isinstance(read, Change) and not isinstance(failure, BlockedByPredecessor):
+                        raw = record.raw_event
+                        subject = subject_of(read.account, read.after or read.before)
+                        subject = replace(subject, event=raw.get("eventID"), kind=raw.get("eventName"))
+                        _run_and_log(services.log, operation, subject, partial(_raise, failure))
+                    _raise(failure)
 
                 answer = _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
-                    {**event, "Records": list(services.sort_by_conference_sequence(event["Records"]))},
+                    {**event, "Records": list(records)},
                     process,
                 )
                 after(changes, services)
@@ -281,28 +280,31 @@ class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 
 
-class _BlockedByPredecessor(Exception):
-    """An earlier record of the same partition failed, so this one must wait."""
+def _read_changes(
+    operation: str, services: BackgroundServices, records: Sequence[Event]
+) -> Iterator[Change | Exception | None]:
+    """Yield the change of each record, None if there is none to publish, or why it is not to be published now."""
+    blocked_partitions: set[str] = set()
+    for record in records:
+        partition = ""
+        try:
+            partition = record["dynamodb"]["Keys"]["PK"]["S"]
+            if partition not in blocked_partitions:
+                yield services.read_change(record)
+                continue
+        except Exception as error:  # noqa: BLE001 - an unreadable record is reported as failed
+            blocked_partitions.add(partition)
+            account = partition.partition("#")[0] or None
+            subject = Subject(account=account, event=record.get("eventID"), kind=record.get("eventName"))
+            services.log.background(operation=operation, subject=subject, outcome="unreadable", error=error)
+            yield error
+        else:
+            yield BlockedByPredecessor()
 
 
-def _process_change(
-    operation: str,
-    services: BackgroundServices,
-    record: Event,
-    account: str,
-    handler: Callable[[Change, BackgroundServices], None],
-) -> None:
-    change: Change | None = None
-    event_id, kind = record.get("eventID"), record.get("eventName")
-    try:
-        change = services.read_change(record)
-    except Exception as error:
-        subject = Subject(account=account, event=event_id, kind=kind)
-        services.log.background(operation=operation, subject=subject, outcome="unreadable", error=error)
-        raise
-    if change is not None:
-        subject = replace(subject_of(account, change.after or change.before), event=event_id, kind=kind)
-        _run_and_log(services.log, operation, subject, partial(handler, change, services))
+def _raise(failure: Exception | None) -> None:
+    if failure is not None:
+        raise failure
 
 
 # --8<-- [start:parallel]

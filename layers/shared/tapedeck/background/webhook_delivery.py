@@ -29,12 +29,13 @@ Every attempt has the same idempotency token, body and signature (REL-6). Delive
 after sending and before storing the result, the callback is sent again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 from tapedeck.background.callback_lanes import CallbackLane
+from tapedeck.background.callback_renderer import CallbackRenderer
 from tapedeck.background.host_breaker import HostBreaker
 from tapedeck.domain.delivery import (
     FINAL,
@@ -49,7 +50,7 @@ from tapedeck.domain.delivery import (
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.host_health import HostHealth
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.retry_policy import RetryPolicy, is_delivered
+from tapedeck.domain.retry_policy import is_delivered
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.deliveries import DeliveryStore, Receiver, SigningKeyStore
 from tapedeck.ports.messaging import (
@@ -57,7 +58,6 @@ from tapedeck.ports.messaging import (
     FailureReason,
     Timeouts,
     WebhookClient,
-    WebhookRequest,
     WebhookResult,
 )
 
@@ -79,18 +79,6 @@ MAX_UNSIGNED_SECONDS: Final = 86_400
 
 _HTTP_GONE: Final = 410
 _URL_GONE: Final = "url-gone"
-
-
-class CallbackRenderer(Protocol):
-    """Renders and signs the callbacks of one dialect."""
-
-    def policy(self, url: str) -> RetryPolicy:
-        """Return the retry policy of a URL."""
-        ...
-
-    def request(self, delivery: CallbackDelivery, key: str, timeouts: Timeouts, max_redirects: int) -> WebhookRequest:
-        """Build the request, signed with this key."""
-        ...
 
 
 class CallbackDispatcher:
@@ -147,9 +135,16 @@ class CallbackDispatcher:
     # --8<-- [start:enqueue]
     def enqueue(self, delivery: CallbackDelivery) -> None:
         """Store a delivery and queue it. Storing is idempotent; a duplicate may be queued again."""
-        found = self._store.put(delivery)
-        if found.state is DeliveryState.QUEUED:
-            self._first_attempts.send([found])
+        self.queue(self.store([delivery]))
+
+    def store(self, deliveries: Iterable[CallbackDelivery]) -> list[CallbackDelivery]:
+        """Store deliveries that are not stored yet; return those that are to be queued."""
+        found = [self._store.put(delivery) for delivery in deliveries]
+        return [delivery for delivery in found if delivery.state is DeliveryState.QUEUED]
+
+    def queue(self, deliveries: Sequence[CallbackDelivery]) -> None:
+        """Queue stored deliveries in order."""
+        self._first_attempts.send(deliveries)
 
     # --8<-- [end:enqueue]
 

@@ -77,7 +77,10 @@ EVENT_SOURCE: Final = "tapedeck"
 
 
 def aws_outbound_clients(environment: Environment, settings: Settings) -> OutboundClients:
-    """Return the outbound clients of a deployment; each AWS client is created at first use."""
+    """Return the outbound clients of a deployment; each AWS client is created at first use.
+
+    Without the name of a bus there is none, and no domain event is published (C-331).
+    """
 
     def lazy(service: str) -> "_LazyClient":
         return _LazyClient(environment.make_client, service)
@@ -87,7 +90,7 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
         callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
         callback_retries=SqsQueue(lazy("sqs"), settings.callback_retries_queue, time.sleep),
         finishing=SqsQueue(lazy("sqs"), settings.finishing_queue, time.sleep, is_fifo=False),
-        bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
+        bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep) if settings.event_bus else None,
         webhook_client=SafeWebhookClient(
             allowed_hosts=settings.callback_allowed_hosts,
             host_map=dict(settings.callback_host_map),

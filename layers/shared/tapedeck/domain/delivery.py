@@ -1,5 +1,6 @@
 """A callback in the outbox: the request to deliver, its state and its attempts."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -108,3 +109,11 @@ class CallbackDelivery:
 def delivery_id(number: int, event: str) -> str:
     """Return the id of a delivery; the ids of one resource sort by sequence."""
     return f"{number:08d}.{event}"
+
+
+# --8<-- [start:token]
+def idempotency_token(*names: str) -> str:
+    """Derive a UUID-shaped token that is identical whenever the same event is published."""
+    digest = hashlib.sha256("/".join(names).encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+    # --8<-- [end:token]

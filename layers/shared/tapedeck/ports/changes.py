@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import Recording
+from tapedeck.domain.recording import Parent, ParentKind, Recording
 
 Resource = Call | Conference | Participant | Recording
 
@@ -24,6 +24,18 @@ class Change:
     before: Resource | None
     after: Resource | None
     command_payload: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parent(self) -> Parent | None:
+        """The call or conference that the item is about; messages about one are sent in order."""
+        match self.after or self.before:
+            case Recording(parent=parent):
+                return parent
+            case Call(id=call):
+                return Parent(self.account, ParentKind.CALL, call)
+            case Conference(id=conference) | Participant(conference=conference):
+                return Parent(self.account, ParentKind.CONFERENCE, conference)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
