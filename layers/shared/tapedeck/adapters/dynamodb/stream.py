@@ -86,7 +86,7 @@ class PendingWorkIndex(ConditionalTable):
         """1 request."""
         last = recordings[-1]
         # A repeated batch has the same last recording: it adds to the same check.
-        key = {"PK": _checks(last.id[-1]), "SK": f"{due:010}#{last.id}-{last.version}"}
+        key = {"PK": _checks(last.id[-1]), "SK": f"{due:012}#{last.id}-{last.version}"}
         names = {_SEPARATOR.join(recording_key(each.parent, each.id).values()) for each in recordings}
         self._database.update(update(key, {EXPIRES_AT: due + _CHECK_KEPT_SECONDS}, add={_CHECKED: frozenset(names)}))
 
@@ -94,7 +94,7 @@ class PendingWorkIndex(ConditionalTable):
         """1 request per megabyte of checks, of at least 7,000 recordings, and 1 per 100 recordings."""
         checks = self._database.query(
             "PK = :checks AND SK BETWEEN :since AND :now",
-            {"checks": _checks(shard), "since": f"{since + 1:010}", "now": f"{now + 1:010}"},
+            {"checks": _checks(shard), "since": f"{min(since, now) + 1:012}", "now": f"{now + 1:012}"},
         )
         names = sorted({name for check in checks for name in check[_CHECKED]})
         yield from self._read([dict(zip(("PK", "SK"), name.split(_SEPARATOR), strict=True)) for name in names])
