@@ -405,9 +405,10 @@ class World:
         return not (self.history.work or any(queue.messages for queue in queues))
 
     def _until_due(self, max_seconds: int) -> float:
-        """Seconds until the next retry or message is due, at most `max_seconds`."""
+        """Seconds until the next work or message is due, at most `max_seconds`."""
         now = self.clock()
-        due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
+        # An open item stays due while its command is unconfirmed.
+        due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE") or at * 1000 > now]
         due += [
             at
             for queue in (self.events, self.callbacks, self.retries, self.finishing)
