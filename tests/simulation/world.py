@@ -43,6 +43,7 @@ from tapedeck.domain.account import Account
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import TapedeckError
+from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
@@ -433,6 +434,12 @@ class World:
         passed = self.clock() - self._written[record["dynamodb"]["SequenceNumber"]]
         if change is not None and change.after is not None and passed > (COMMAND_STALENESS_CHECK_SECONDS - 1) * 1000:
             self.late.add((change.after.id, change.after.version))
+        if change is not None and isinstance(change.after, Recording) and change.after.status is RecordingStatus.PAUSED:
+            # A pause that is confirmed, or overtaken by a confirmed command, is not sent (C-330).
+            keys = record["dynamodb"]["Keys"]
+            stored = self.history.last.get((keys["PK"]["S"], keys["SK"]["S"]), {})
+            if int(stored.get("confirmed", {}).get("N", "0")) >= change.after.version:
+                self.late.add((change.after.id, change.after.version))
         return change
 
     def _note_failure(self, error: Exception) -> None:
