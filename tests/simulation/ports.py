@@ -279,13 +279,14 @@ class OutcomeLog(CanonicalLog):
         *,
         operation: str,
         outcome: str,
-        error: Exception | None = None,
-        **_: object,
+        account: str | None = None,
+        error: str | None = None,
+        counted: object = None,
+        sid: str | None = None,
     ) -> None:
-        """Keep the outcome of one record; what is overdue has its own checks."""
-        if outcome == "overdue":
-            return
-        self.observed.append((operation, outcome, type(error).__name__ if error is not None else None))
+        """Keep the outcome of one record."""
+        del account, counted, sid
+        self.observed.append((operation, outcome, error))
 
     def engine_event(
         self,

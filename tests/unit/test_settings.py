@@ -1,14 +1,11 @@
 """Settings, read from environment variables."""
 
 import re
-from typing import Final
 
 import pytest
 
 from tapedeck.domain.account import MediaAccess
-from tapedeck.settings import STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
-
-MAX_CREDENTIAL_CACHE_SECONDS: Final = 60
+from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 
 TABLES = {"RECORDINGS_TABLE": "r", "CREDENTIALS_TABLE": "c"}
 

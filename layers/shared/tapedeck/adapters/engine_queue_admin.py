@@ -7,7 +7,6 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import EngineNameTooLong, QueueDeletedRecently, StoreBusy, StoreUnavailable
 
 RETENTION_SECONDS: Final = 3600
@@ -77,28 +76,17 @@ class SqsEngineQueueAdmin:
             raise EngineNameTooLong
         tags = {"tapedeck:stack": self._stack, "tapedeck:engine": engine}
         made = self._call(
-            "CreateQueue",
-            self._make_client().create_queue,
-            _HAS_OTHER_ATTRIBUTES,
-            QueueName=name,
-            Attributes=attributes,
-            tags=tags,
+            self._make_client().create_queue, _HAS_OTHER_ATTRIBUTES, QueueName=name, Attributes=attributes, tags=tags
         )
         url = self._find(name) if made is None else None
         if url is not None:
-            self._call(
-                "SetQueueAttributes",
-                self._make_client().set_queue_attributes,
-                _MISSING,
-                QueueUrl=url,
-                Attributes=attributes,
-            )
+            self._call(self._make_client().set_queue_attributes, _MISSING, QueueUrl=url, Attributes=attributes)
 
     def delete(self, engine: str) -> None:
         """2 requests."""
         url = self._find(engine_queue_name(self._stack, engine))
         if url is not None:
-            self._call("DeleteQueue", self._make_client().delete_queue, _MISSING, QueueUrl=url)
+            self._call(self._make_client().delete_queue, _MISSING, QueueUrl=url)
 
     def _attributes(self) -> Mapping[str, str]:
         redrive = {"deadLetterTargetArn": self._dead_letter_queue, "maxReceiveCount": MAX_RECEIVES}
@@ -112,13 +100,12 @@ class SqsEngineQueueAdmin:
         }
 
     def _find(self, name: str) -> str | None:
-        found = self._call("GetQueueUrl", self._make_client().get_queue_url, _MISSING, QueueName=name)
+        found = self._call(self._make_client().get_queue_url, _MISSING, QueueName=name)
         return found["QueueUrl"] if found is not None else None
 
     def _call(
         self,
-        operation: str,
-        send: Callable[..., dict[str, Any]],
+        operation: Callable[..., dict[str, Any]],
         expected: frozenset[str],
         **request: Any,  # noqa: ANN401 - AWS's parameters
     ) -> dict[str, Any] | None:
@@ -129,14 +116,13 @@ class SqsEngineQueueAdmin:
             StoreBusy, StoreUnavailable: SQS throttles, refuses, or does not respond.
         """
         try:
-            return send(**request)
+            return operation(**request)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in expected:
                 return None
             if code in _DELETED_RECENTLY:
                 raise QueueDeletedRecently from error
-            kind = StoreBusy if code in _BUSY else StoreUnavailable
-            raise failure(f"sqs:{operation}", error, kind) from error
+            raise (StoreBusy if code in _BUSY else StoreUnavailable) from error
         except BotoCoreError as error:
-            raise failure(f"sqs:{operation}", error) from error
+            raise StoreUnavailable from error

@@ -1,1 +1,0 @@
-"""The bill of a deployment, computed from counted requests."""
