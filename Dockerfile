@@ -23,7 +23,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PORT=3000 \
     HTTPS_PORT=3443 \
     TAPEDECK_HOST=0.0.0.0 \
-    TAPEDECK_CONTROL_FROM_ANYWHERE=1
+    TAPEDECK_CONTROL_FROM_ANYWHERE=1 \
+    TAPEDECK_ALLOW_HOST=*
 RUN python3 -m compileall -q /opt/tapedeck && useradd --create-home tapedeck
 USER tapedeck
 EXPOSE 3000 3443

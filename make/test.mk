@@ -13,3 +13,8 @@ test-deep: $(VENV)/development  ## run all tests at full size: 20,000 seeds, all
 	  --timeout 3600
 	TAPEDECK_TEST_SIZE=deep $(MAKE) --no-print-directory test-dynamodb-local
 	TAPEDECK_TEST_SIZE=deep $(MAKE) --no-print-directory sam-test
+
+# TENTH: 0 to 9, or auto, which the commit chooses. ONLY: a part of the names.
+.PHONY: mutants
+mutants: $(VENV)/development  ## break the code in one place at a time, and check that a test notices (TENTH, ONLY)
+	@$(BIN)/python -m scripts.mutants --tenth "$(TENTH)" --only "$(ONLY)"

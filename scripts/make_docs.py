@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts.docs_generators import aws, engine, llms, standin
+from scripts.docs_generators import aws, cost, engine, llms, standin
 from scripts.docs_generators.markdown import ROOT, UndescribedError
 
 DOCS: Final = ROOT / "docs"
@@ -36,6 +36,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "fixtures": standin.fixtures,
     },
     "reference/faults.md": {"effects": standin.fault_effects},
+    "explanation/cost-and-limits.md": {"bill": cost.bill, "prices": cost.prices},
     "how-to/check-an-engine.md": {"checks": standin.checks},
     "reference/cli.md": {"help": standin.command_help},
     "reference/engine-protocol.md": {

@@ -71,6 +71,7 @@ def serve(listen: str, host: str) -> None:
             **{name: os.environ[name] for name in declared_variables(template.content)},
             "ENGINE_QUEUE_PREFIX": queues["CallbacksQueue"].rpartition("/")[0] + "/engine-",
             "CALLBACKS_QUEUE": queues["CallbacksQueue"],
+            "CALLBACK_RETRIES_QUEUE": queues["CallbackRetriesQueue"],
             "EVENT_BUS": buses["EventBus"],
             "TAPEDECK_STANDIN": "1",
             **_aws_variables(f"http://{host}:{server.port}"),

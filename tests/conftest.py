@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(
 from tests import thoroughness
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
 from tests.wire.callbacks import checked_callbacks
+from tests.wire.storage_requests import checked_storage_requests
 
 if TYPE_CHECKING:
     from tapedeck.bootstrap.environment import Environment
@@ -172,6 +173,26 @@ def every_callback_has_the_wire_format(check_callbacks: None) -> Iterator[None]:
     CALLBACK_FAULTS.clear()
     yield
     assert CALLBACK_FAULTS == []
+
+
+STORAGE_FAULTS: list[str] = []
+"""The weak reads, and the transactions without a token of their own, that the layer has sent to DynamoDB."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def check_storage_requests() -> Iterator[None]:
+    """Check every request that the layer sends to DynamoDB in this process, or to a database in its place."""
+    with checked_storage_requests(STORAGE_FAULTS.append):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def every_storage_request_is_strict(check_storage_requests: None) -> Iterator[None]:
+    """Fails the test if the layer has sent a weak read, or a transaction without a token of its own (REL-29)."""
+    del check_storage_requests
+    STORAGE_FAULTS.clear()
+    yield
+    assert STORAGE_FAULTS == []
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Deliver one callback to the customer's URL, signed and retried by the vendor's rules.
 
-No route: `{"Records": [...]}` from the callbacks queue, each body `{"account", "resource", "delivery"}`.
+No route: `{"Records": [...]}` from the queues of callbacks, each body `{"account", "resource", "delivery"}`.
 `"replay": true` marks a replay that an operator requested.
 """
 

@@ -215,10 +215,10 @@ def metric_names() -> list[str]:
 
 
 def _metrics_in(tree: ast.Module) -> Iterator[str]:
-    """Yield metric names: keys of dictionaries with a number, and values of `_METRICS`."""
+    """Yield metric names: keys of dictionaries with a number, and values of `_METRICS` and of `METRICS_OF_RUN`."""
     for node in ast.walk(tree):
         match node:
-            case ast.AnnAssign(target=ast.Name(id="_METRICS"), value=ast.Dict(values=values)):
+            case ast.AnnAssign(target=ast.Name(id="_METRICS" | "METRICS_OF_RUN"), value=ast.Dict(values=values)):
                 yield from (str(each.value) for each in values if isinstance(each, ast.Constant))
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
@@ -250,9 +250,12 @@ def alarms() -> str:
 
 def _watched(alarm: Mapping[str, Any]) -> str:
     if "Metrics" not in alarm:
-        dimensions = [_dimension(each["Value"]) for each in alarm["Dimensions"] if each["Name"] != "service"]
+        dimensions = [_dimension(each["Value"]) for each in alarm.get("Dimensions", ()) if each["Name"] != "service"]
         return f"`{alarm['Namespace']}` `{alarm['MetricName']}`" + "".join(f" of {each}" for each in dimensions)
     parts = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    if "SERVICE_QUOTA" in alarm["Metrics"][0]["Expression"]:
+        values = " ".join(each["Value"] for each in parts[0]["Dimensions"] if each["Name"] in {"Service", "Resource"})
+        return f"`{parts[0]['Namespace']}` `{parts[0]['MetricName']}` of `{values}`, in percent of the quota"
     names = " + ".join(_dimension(part["Dimensions"][0]["Value"]) for part in parts)
     return f"`{parts[0]['Namespace']}` `{parts[0]['MetricName']}` of {names}"
 
@@ -263,8 +266,9 @@ def _dimension(value: Mapping[str, Any]) -> str:
 
 
 def _condition(alarm: Mapping[str, Any]) -> str:
-    statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic") or "Sum"
-    period = alarm.get("Period") or alarm["Metrics"][1]["MetricStat"]["Period"]
+    added = alarm["Metrics"][1]["MetricStat"] if "Metrics" in alarm else {}
+    statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic") or added["Stat"]
+    period = alarm.get("Period") or added["Period"]
     minutes, count = period // 60, alarm["EvaluationPeriods"]
     unit = "minute" if minutes == 1 else f"{minutes} minutes"
     times = f"{statistic.lower()} per {unit} {_COMPARISONS[alarm['ComparisonOperator']]} {alarm['Threshold']}"

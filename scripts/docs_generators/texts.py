@@ -15,7 +15,10 @@ VARIABLES: Final = {
     "MEDIA_ACCESS": "Who may fetch audio: `authenticated` or `vendor`.",
     "MEDIA_INLINE_BYTES": "Largest audio in bytes that a function returns itself, 0 to 4194304.",
     "ENGINE_QUEUE_PREFIX": "URL of the queue of each media engine's commands, up to the name of the engine.",
-    "CALLBACKS_QUEUE": "URL of the queue of callbacks that are due.",
+    "CALLBACKS_QUEUE": "URL of the queue of first attempts of callbacks, and of replays.",
+    "CALLBACK_RETRIES_QUEUE": "URL of the queue of retries of callbacks.",
+    "CALLBACK_CONCURRENCY": "How many messages of `CALLBACKS_QUEUE` are in work at once; the shares follow from it.",
+    "CALLBACK_RETRY_CONCURRENCY": "The same for `CALLBACK_RETRIES_QUEUE`.",
     "FINISHING_QUEUE": "URL of the queue of captures to convert.",
     "EVENT_BUS": "Name of the event bus for domain events.",
     "PUBLIC_URL": "Scheme and host of this API in the URLs of callbacks.",
@@ -61,6 +64,7 @@ METRICS: Final = {
     "UploadAgeMs": "with each `engine.alive` of a connector that has captures to upload: the age of the oldest",
     "CallbacksUnsigned": "when an attempt is skipped because the callback cannot be signed",
     "CallbacksExhausted": "when a callback is given up",
+    "CallbackHostsSuspended": "when a time-out suspends a host, or prolongs its suspension",
     "CaptureConflict": "when an engine reports another capture than the stored one",
     "PausesRefused": "when an engine refuses to pause a recording",
     "PausesEndedByEngine": "when an engine resumes a recording that a request has paused; the pause is sent again",
@@ -110,6 +114,16 @@ ALARM_ACTIONS: Final = {
         "current state over the API: what was lost cannot be published again."
     ),
     "BackgroundErrorsAlarm": f"Look for the error in the {_LOG}. The work is retried.",
+    "ThrottlesAlarm": (
+        "Request a higher quota of concurrent executions from AWS: 10, that of a new account, is not enough. Until "
+        "then lower `RateLimit` and `FinishingConcurrency`. Compare `ConcurrentExecutions` of the functions to find "
+        "what uses the quota, also those of other stacks."
+    ),
+    "BackgroundThrottlesAlarm": (
+        "See `ThrottlesAlarm`. Nothing is lost: the stream and the queues keep the work, and the reconciler runs again "
+        "the next minute."
+    ),
+    "ConcurrencyAlarm": "See `ThrottlesAlarm`: requests are throttled next.",
     "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
     "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
     "EngineCommandsDeadLetterAlarm": (
@@ -127,7 +141,10 @@ ALARM_ACTIONS: Final = {
     ),
     "CallbackQueueAgeAlarm": (
         f"Look for errors of `deliver_callback` in the {_LOG}. If there are none, receivers are slow: a callback may "
-        "occupy a worker for 15 seconds."
+        "occupy a worker for 15 seconds. Raise `CallbackConcurrency` if the quota of concurrent functions permits."
+    ),
+    "CallbackRetriesQueueAgeAlarm": (
+        "As for `CallbackQueueAgeAlarm`. First attempts do not wait for retries. Raise `CallbackRetryConcurrency`."
     ),
     "EventsRefusedAlarm": (
         f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "
@@ -193,8 +210,14 @@ ALARM_ACTIONS: Final = {
         "connector uploads the audio, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
+        "Look for the outcome `unsigned` in the [functions' log](#search-the-logs): its line has the code of KMS. "
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "
         "Retries go on for at least 24 hours. Replay later what became exhausted."
+    ),
+    "CallbackHostsSuspendedAlarm": (
+        f"Find the account and a recording, conference or call in the {_LOG}, by the outcome `suspended`; "
+        "`list_callbacks` shows the URL. Its receiver must answer within the time limit. The suspension ends by "
+        "itself, or at once when a replay is answered. Other hosts and accounts are not affected."
     ),
     "CallbacksExhaustedAlarm": "Fix the receiver, then follow [Replay callbacks](../how-to/replay-callbacks.md).",
 }
@@ -226,9 +249,12 @@ CONTROL_ROUTES: Final = {
     "POST /_standin/clock": ("advances the clock, for all accounts", '200 `{"now"}`'),
     "POST /_standin/wait-until-idle": (
         "waits until all work that is due by the clock is done, callbacks included; does not advance the clock",
-        '200 `{"left": []}`; 408 if `left` lists pending resources',
+        '200 `{"left": []}`; 408 with what is `left`',
     ),
-    "POST /_standin/settle": ("the same under its former name", "as above"),
+    "POST /_standin/settle": (
+        "[waits](#waiting) until nothing is under way; with `advance` it also advances the clock",
+        '200 `{"left": []}`; 408 with what is `left`, at once if it is due later than the clock goes by itself',
+    ),
     "POST /_standin/reset": ("deletes everything of an account but the account and its API keys", "204"),
     "GET /_standin/requests": (
         "lists the API requests, newest last, with the `nearest` route of those that matched none",
@@ -289,6 +315,8 @@ CONTROL_FIELDS: Final = {
     "CreateFaultRequest.times": "how often the fault applies",
     "CreateFaultRequest.then": "the effect, see [Faults](faults.md)",
     "AdvanceClockRequest.advance": "seconds",
+    "SettleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
+    "SettleRequest.advance": "whether to advance the clock to the next due time, again and again",
     "WaitUntilIdleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
     "CreateAccountRequest.sid": "the account's sid in either format; a generated one by default",
     "CreateAccountRequest.token": "the auth token; a generated one by default",

@@ -111,8 +111,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         schemas.WaitUntilIdleRequest,
     ),
     ("POST", "/settle"): Operation(
-        "settle", "State", "The former name of wait-until-idle", {200: "Left", 408: "Left"},
-        schemas.WaitUntilIdleRequest, deprecated=True,
+        "settle", "State", "Wait until nothing is under way, or say what is left", {200: "Left", 408: "Left"},
+        schemas.SettleRequest,
     ),
     ("POST", "/reset"): Operation(
         "reset_account", "State", "Delete everything of an account but the account and its keys", {204: None},

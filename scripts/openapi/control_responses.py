@@ -1,5 +1,6 @@
 """The schemas of the control API's responses."""
 
+from enum import StrEnum
 from typing import Final
 
 from scripts.openapi.forms import UUID, Schema
@@ -9,6 +10,7 @@ from tapedeck.domain.engine_event import EventOutcome, EventRefusal
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.engine_registration import PresenceState
+from tapedeck_standin.scheduler.work_left import WorkKind
 
 REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -27,7 +29,7 @@ def _list(component: str) -> Schema:
     return {"type": "array", "items": {"$ref": REFERENCE.format(model=component)}}
 
 
-def _choice(values: type[CallStatus | ConferenceStatus | RecordingStatus | TranscriptionStatus]) -> Schema:
+def _choice(values: type[StrEnum]) -> Schema:
     return {"type": "string", "enum": [str(value) for value in values]}
 
 
@@ -86,7 +88,7 @@ def response_schemas() -> dict[str, Schema]:
         "Faults": _object("Faults, oldest first.", faults=_list("Fault")),
         "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
         "Id": _object("What was accepted.", id=text),
-        "Left": _object("The resources that still have work to do.", left=_list("Sids")),
+        "Left": _object("The work that is left.", left=_list("WorkLeft")),
         "NewEngine": _object("A new media engine.", name=text, accounts=accounts, token=text),
         "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
         "Request": _object(
@@ -107,4 +109,8 @@ def response_schemas() -> dict[str, Schema]:
             attribute=text_or_null, value=text_or_null,
         ),
         "Warnings": _object("Warnings, oldest first.", warnings=_list("Warning")),
+        "WorkLeft": _object(
+            "Work that is left; `due` is null if it waits for an external engine.", sid=sids, what=_choice(WorkKind),
+            due={**time, "type": ["string", "null"]},
+        ),
     }  # fmt: skip

@@ -120,6 +120,18 @@ class HostList(click.ParamType):
         return value
 
 
+class AllowedHost(click.ParamType):
+    """A name or an address without a scheme or port, or `*` for any."""
+
+    name = "host"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the host unchanged; fail with a usage error if it is malformed."""
+        if value != "*" and not is_unambiguous_host(value):
+            self.fail(f"{value!r} is not a host: use a name or an address without a scheme or port, or *", param, ctx)
+        return value
+
+
 @click.group()
 @click.version_option(version(), prog_name="tapedeck")
 def main() -> None:
@@ -197,6 +209,11 @@ def main() -> None:
     show_default=True, show_envvar=True,
     help="Updates of recordings that are answered only once the media engine has confirmed them.",
 )  # fmt: skip
+@click.option(
+    "--allow-host", "allow_hosts", type=AllowedHost(), multiple=True, envvar="TAPEDECK_ALLOW_HOST", show_envvar=True,
+    help="Host that clients use to reach the API, if the default token is in use; * allows all. Repeatable; the "
+    "variable separates hosts by spaces.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
@@ -215,6 +232,7 @@ def serve(
     store: Literal["moto", "memory"],
     engine: Literal["simulated", "external", "none"],
     confirm: Literal["none", "pause", "pause+stop"],
+    allow_hosts: tuple[str, ...],
     *,
     control_from_anywhere: bool,
     verbose: bool,
@@ -242,7 +260,7 @@ def serve(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, store, control_from_anywhere,
-            engine, ConfirmUpdates(confirm),
+            engine, ConfirmUpdates(confirm), allow_hosts,
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

@@ -23,9 +23,11 @@ class VirtualClock:
     Args:
         real: the underlying clock in milliseconds; it may be frozen.
         initial_lag_seconds: seconds by which this clock is initially behind it.
+        is_frozen: whether the underlying clock stands still.
     """
 
-    def __init__(self, real: Callable[[], int], initial_lag_seconds: float = 0) -> None:
+    def __init__(self, real: Callable[[], int], initial_lag_seconds: float = 0, *, is_frozen: bool = False) -> None:
+        self.is_frozen = is_frozen
         self._real = real
         self._offset = -round(initial_lag_seconds * 1000)
         self._moved = threading.Condition()

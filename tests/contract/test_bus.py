@@ -5,14 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.bootstrap.background import aws_outbound_clients
 from tapedeck.bootstrap.environment import Environment
@@ -22,6 +21,11 @@ from tapedeck.settings import Settings
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryBus
 from tests.thoroughness import scaled
+
+FIRST_DELAY_SECONDS: Final = 0.02
+MAX_ATTEMPTS: Final = 5
+MAX_BYTES: Final = 262_144
+MAX_ENTRIES: Final = 10
 
 AT = 1_795_250_675
 
@@ -62,7 +66,9 @@ class MotoHarness:
         events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps({"source": ["tapedeck"]}))
         target = {"Id": "queue", "Arn": described["Attributes"]["QueueArn"]}
         events.put_targets(Rule="all", EventBusName=name, Targets=[target])
-        self.bus = aws_outbound_clients(Environment(), replace(Settings.read(), event_bus=name)).bus
+        bus = aws_outbound_clients(Environment(), replace(Settings.read(), event_bus=name)).bus
+        assert bus is not None
+        self.bus = bus
 
     def published(self) -> list[DomainEvent]:
         """Receive the events from the queue."""

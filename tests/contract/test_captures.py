@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tapedeck.adapters.dynamodb.items import recording_key
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
+from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.recordings import TransitionRejected
 from tapedeck.ports.stores import Store
 from tests.conftest import TestAccount
@@ -135,15 +137,18 @@ def test_unusable_late_audio_makes_the_end_final(store: Store, stopped: Recordin
     assert store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW) == replace(absent, given_up_at=None)
 
 
-def test_rejected_late_audio_is_due_at_once(store: Store, stopped: Recording) -> None:  # noqa: F811
-    """A postponed conversion delays no pending work: after the rejection the recording is due again."""
+def test_rejected_late_audio_is_due_at_its_own_time(store: Store, stopped: Recording) -> None:  # noqa: F811
+    """A postponed conversion delays no pending work: after the rejection the callbacks are looked up in time."""
     absent = give_up(store, stopped)
+    assert work_at(store, stopped) == NOW + 602
     noted = store.note_capture(stopped.parent, stopped.id, 44, SHA256, NOW + 3)
     assert noted is not None
-    store.postpone_conversion(noted, NOW + 10_000)
+    index = PendingWorkIndex(store._database)  # type: ignore[attr-defined]
+    assert index.move(PendingWork(stopped.parent.account, noted), NOW + 10_000)
     assert work_at(store, stopped) == NOW + 10_000
     store.reject_late_capture(noted)
-    assert work_at(store, stopped) == absent.updated == NOW + 2
+    assert absent.updated == NOW + 2
+    assert work_at(store, stopped) == NOW + 602
 
 
 @pytest.mark.parametrize(("reported", "kept"), [(3, 3), (2, 2), (1, 2)])

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, ConfirmUpdates, CredentialsRecord
+from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, ConfirmUpdates, CredentialsRecord, SigningKeys
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.credentials import CredentialStore
 from tests.conftest import TestAccount
@@ -124,3 +125,23 @@ def test_auth_token_rotation(credentials: CredentialStore, mine: Account) -> Non
     assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, ("b" * 64,), {}, created=NOW)
     assert not credentials.remove_old_auth_token(mine.id, NOW)
     assert not credentials.add_auth_token(new_id(NOW), "d" * 64, b"sealed")
+
+
+def test_signing_keys_that_no_callback_needs_are_pruned(credentials: CredentialStore, mine: Account) -> None:
+    """A revocation prunes the keys that were replaced 37 days ago or earlier; SignalWire's only key stays."""
+    assert isinstance(credentials, CredentialsTable)
+    day = 86_400
+    for number, days in enumerate((0, 10, 20), start=1):
+        assert credentials.add_auth_token(mine.id, f"{number}" * 64, b"sealed %d" % number)
+        assert credentials.remove_old_auth_token(mine.id, NOW + days * day)
+    sealed = (b"sealed token", b"sealed 1", b"sealed 2", b"sealed 3")
+    since = (NOW, NOW, NOW + 10 * day, NOW + 20 * day)
+    assert credentials.get_signing_keys(mine.id, "twilio") == SigningKeys(sealed, since)
+    assert credentials.add_auth_token(mine.id, "4" * 64, b"sealed 4")
+    assert credentials.remove_old_auth_token(mine.id, NOW + 47 * day)
+    kept = SigningKeys((b"sealed 2", b"sealed 3", b"sealed 4"), (NOW + 10 * day, NOW + 20 * day, NOW + 47 * day))
+    assert credentials.get_signing_keys(mine.id, "twilio") == kept
+    assert kept.at(NOW + 10 * day) == b"sealed 2"
+    found = credentials.get_signing_keys(mine.id, "signalwire")
+    assert found is not None
+    assert (found.encrypted, found.at(NOW + 47 * day)) == ((b"sealed key",), b"sealed key")

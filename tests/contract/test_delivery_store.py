@@ -1,5 +1,6 @@
 """The contract of the delivery store: deliveries are stored once, leased to one sender, and never lose attempts."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from secrets import token_hex
@@ -12,15 +13,14 @@ from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.domain.delivery import (
-    DELIVERY_RETENTION_DAYS,
-    MAX_STORED_ATTEMPTS,
-    REQUEUE_AFTER_SECONDS,
-    CallbackDelivery,
-    DeliveryAttempt,
-    DeliveryState,
-)
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.domain.errors import StoreBusy
+from tapedeck.domain.host_health import HostHealth
+from tapedeck.ports.deliveries import Receiver
+
+DELIVERY_RETENTION_DAYS: Final = 30
+MAX_STORED_ATTEMPTS: Final = 100
+REQUEUE_AFTER_SECONDS: Final = 600
 
 NOW: Final = 1_537_916_400
 State = DeliveryState
@@ -160,15 +160,77 @@ def test_marks_a_url_gone(deliveries: DeliveryTable) -> None:
     """A URL is marked gone per recording or conference; the mark is not listed as a delivery."""
     first = deliveries.put(new_delivery())
     second = deliveries.put(replace(first, sequence=4, url="https://other.example.com/"))
-    assert not deliveries.is_url_gone(first)
+    assert deliveries.read_receiver(first) == Receiver()
     for _ in range(2):
         deliveries.mark_url_gone(first, NOW)
-    assert (deliveries.is_url_gone(first), deliveries.is_url_gone(second)) == (True, False)
+    assert [deliveries.read_receiver(each).is_url_gone for each in (first, second)] == [True, False]
     deliveries.mark_url_gone(second, NOW)
-    assert deliveries.is_url_gone(replace(first, sequence=9))
-    assert deliveries.is_url_gone(second)
-    assert not deliveries.is_url_gone(replace(first, resource_id=token_hex(16)))
+    assert deliveries.read_receiver(replace(first, sequence=9)).is_url_gone
+    assert deliveries.read_receiver(second).is_url_gone
+    assert not deliveries.read_receiver(replace(first, resource_id=token_hex(16))).is_url_gone
     assert deliveries.of(first.account, first.resource_id) == [first, second]
+
+
+def test_the_health_of_a_host_belongs_to_one_account(deliveries: DeliveryTable) -> None:
+    """Health is stored by account, name and port of the host, for every resource and path."""
+    first = new_delivery(url="https://app.example.com/a")
+    same = replace(first, resource_id=token_hex(16), url="https://user:secret@APP.example.com:443/b#rc=2")
+    others = [
+        replace(first, url="https://app.example.com:8443/a"),
+        replace(first, url="https://example.com/a"),
+        replace(first, account=token_hex(16)),
+    ]
+    health = HostHealth(5, NOW * 1000, NOW * 1000 + 30_000)
+    assert deliveries.change_health(first, HostHealth(), health, NOW)
+    assert deliveries.read_receiver(same) == Receiver(health=health)
+    assert deliveries.read_health([*others, same, first]) == [HostHealth()] * 3 + [health] * 2
+    assert deliveries.read_health([]) == []
+
+
+def test_health_changes_only_from_what_was_read(deliveries: DeliveryTable) -> None:
+    """Of two workers that read the same health, one changes it; also a host that is healthy again."""
+    delivery = new_delivery()
+    healthy, suspended, closed = HostHealth(), HostHealth(5, NOW, NOW + 30_000), HostHealth(0, 0, 0)
+    assert [deliveries.change_health(delivery, healthy, suspended, NOW) for _ in range(2)] == [True, False]
+    probed = replace(suspended, suspended_until=NOW + 90_000)
+    assert [deliveries.change_health(delivery, suspended, probed, NOW) for _ in range(2)] == [True, False]
+    assert deliveries.change_health(delivery, probed, closed, NOW)
+    assert deliveries.read_receiver(delivery) == Receiver()
+    assert deliveries.change_health(delivery, healthy, HostHealth(1), NOW)
+    assert not deliveries.change_health(delivery, healthy, HostHealth(1), NOW)
+
+
+def test_health_is_forgotten_a_day_later(deliveries: DeliveryTable, recordings_table: DynamoDBTable) -> None:
+    """The item of a host expires one day after its last change."""
+    delivery = new_delivery(url="https://app.example.com/a")
+    deliveries.change_health(delivery, HostHealth(), HostHealth(5, 7, 8), NOW)
+    item = recordings_table.get({"PK": f"{delivery.account}#HOST#app.example.com:443", "SK": "HOST"})
+    assert item == {
+        "PK": f"{delivery.account}#HOST#app.example.com:443", "SK": "HOST",
+        "timeouts": 5, "suspended_at": 7, "suspended_until": 8, "expires_at": NOW + 86_400,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RETRY_SCHEDULED])
+def test_postpones_a_delivery(deliveries: DeliveryTable, state: DeliveryState) -> None:
+    """A delivery is scheduled for later without an attempt, unless it has changed since it was read."""
+    before = deliveries.record_attempt(deliveries.put(new_delivery()), FAILED, state, NOW + 30)
+    after = deliveries.postpone(before, NOW + 700)
+    assert after == replace(before, state=State.RETRY_SCHEDULED, next_attempt_at=NOW + 700) == read(deliveries, before)
+    deliveries.record_attempt(before, OK, State.DELIVERED, None)
+    assert deliveries.postpone(before, NOW + 900) is None
+
+
+def test_accounts_take_turns_among_the_due(deliveries: DeliveryTable) -> None:
+    """Thirty older deliveries of one account hide neither the three of another nor the one of a third."""
+    shard = "c"
+    accounts = [token_hex(16) for _ in range(3)]
+    for account, number, due in zip(accounts, (30, 3, 1), (NOW - 30_000, NOW - 29_995, NOW - 29_991), strict=True):
+        for _ in range(number):
+            resource = f"{token_hex(16)[:-1]}{shard}"
+            deliveries.put(new_delivery(account=account, resource_id=resource, next_attempt_at=due))
+    due_accounts = [each.account for each in deliveries.find_due(shard, NOW - 29_990, 8) if each.account in accounts]
+    assert sorted(Counter(due_accounts).values()) == [1, 3, 4]
 
 
 @pytest.mark.ci

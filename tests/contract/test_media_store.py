@@ -5,7 +5,7 @@ from base64 import b64encode
 from hashlib import md5, sha256
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,9 +13,11 @@ import requests
 from botocore.exceptions import ConnectionClosedError
 
 from tapedeck.adapters.clients import make_client
-from tapedeck.adapters.s3 import LINK_SECONDS, Bucket
+from tapedeck.adapters.s3 import Bucket
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
 from tapedeck.ports.media import PresignedUpload, StoredObject
+
+LINK_SECONDS: Final = 60
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
@@ -29,6 +28,11 @@ from tests.contract.queue_rules import (
     compare,
 )
 from tests.thoroughness import scaled
+
+FIRST_DELAY_SECONDS: Final = 0.02
+MAX_ATTEMPTS: Final = 5
+MAX_BYTES: Final = 262_144
+MAX_ENTRIES: Final = 10
 
 
 class MemoryHarness:

@@ -135,6 +135,26 @@ def test_only_a_call_in_progress_is_recorded(store: Store, account: TestAccount,
     assert store.get_recording(recording.parent, recording.id) is None
 
 
+def test_a_call_of_a_known_id_changes_nothing(store: Store, account: TestAccount) -> None:
+    """A second call with the id of a stored one is not stored."""
+    call = put_call(store, account)
+    assert not store.put_call(replace(call, to="+12025550100", status=CallStatus.QUEUED))
+    assert store.get_call(account.id, call.id) == call
+
+
+@pytest.mark.parametrize("change", [{"confirmed_version": 1}, {"last_event_seq": 3}])
+def test_an_event_does_not_overwrite_what_another_has_confirmed(
+    store: Store, account: TestAccount, change: dict[str, int]
+) -> None:
+    """A change by an event fails if an event since its read has confirmed a version or has a higher number."""
+    read = start(store, put_call(store, account))
+    changed = replace(read, **change)  # type: ignore[arg-type]
+    store.change_recording(read, changed, fresh())
+    with pytest.raises(TransitionRejected):
+        store.change_recording(read, replace(read, last_event_seq=2), fresh())
+    assert store.get_recording(read.parent, read.id) == changed
+
+
 def test_start_on_an_unknown_call_is_rejected(store: Store, account: TestAccount) -> None:
     """A start on an unknown call raises ParentConflict without a call."""
     parent = Parent(account.id, ParentKind.CALL, fresh())

@@ -9,9 +9,19 @@ import pytest
 from tapedeck.adapters import s3
 from tapedeck.adapters.dynamodb import client
 from tapedeck.adapters.webhooks import http_exchange
-from tapedeck.background import publisher, reconciler, webhook_delivery
+from tapedeck.background import current_commands, reconciler, webhook_delivery
 from tapedeck.dialects.callback_selection import callbacks_in
-from tapedeck.domain import account, command_repetition, conference, delivery, engine, engine_command, page, recording
+from tapedeck.domain import (
+    account,
+    command_repetition,
+    conference,
+    delivery,
+    engine,
+    engine_command,
+    page,
+    pending_work,
+    recording,
+)
 from tapedeck.domain.retry_policy import FailureKind
 from tapedeck.http import engine_endpoint, request
 from tapedeck.operations import media, transcriptions, uploads
@@ -38,22 +48,22 @@ def test_the_deadlines_are_those_of_the_code() -> None:
         number, unit = after.split()[:2]
         stated.append(int(number) * SECONDS[unit])
     assert stated == [
-        reconciler.COMMAND_RESEND_AFTER_SECONDS,
+        pending_work.COMMAND_RESEND_AFTER_SECONDS,
         reconciler.PAUSE_ALARM_AFTER_SECONDS,
         reconciler.COMMAND_ALARM_AFTER_SECONDS,
         engine_command.COMMAND_EXPIRY_SECONDS,
-        reconciler.START_TIMEOUT_SECONDS,
-        reconciler.MEDIA_TIMEOUT_SECONDS,
-        reconciler.CONVERSION_GRACE_SECONDS,
-        reconciler.CONVERSION_TIMEOUT_SECONDS,
+        pending_work.START_TIMEOUT_SECONDS,
+        pending_work.MEDIA_TIMEOUT_SECONDS,
+        pending_work.CONVERSION_GRACE_SECONDS,
+        pending_work.CONVERSION_TIMEOUT_SECONDS,
         PARAMETERS["LateAudioDays"]["Default"] * 86_400,
-        reconciler.STREAM_GRACE_SECONDS,
+        pending_work.STREAM_GRACE_SECONDS,
         delivery.REQUEUE_AFTER_SECONDS,
         PARAMETERS["CallbackRetryHours"]["Default"] * 3600,
     ]
     text = (EXPLANATION / "consistency-and-versions.md").read_text(encoding="utf-8")
     assert "A change that is five minutes old or more sends its command only if" in " ".join(text.split())
-    assert publisher.COMMAND_STALENESS_CHECK_SECONDS == 300
+    assert current_commands.COMMAND_STALENESS_CHECK_SECONDS == 300
 
 
 @pytest.mark.parametrize(
@@ -106,8 +116,8 @@ STATEMENTS: Final = {
     "a receiver's headers": ("patterns/ssrf-safe-webhooks.md", "end at 32 KB", http_exchange.MAX_HEAD, 32_768),
     "a receiver's body": ("patterns/ssrf-safe-webhooks.md", "bodies at 64 KB", http_exchange.MAX_BODY, 65_536),
     "conflicts": ("explanation/reliability.md", "at most five attempts", client.MAX_CONFLICT_ATTEMPTS, 5),
-    "a start": ("patterns/reconciler.md", "after 40 minutes", reconciler.START_TIMEOUT_SECONDS, 2_400),
-    "media": ("reference/engine-protocol.md", "`absent` after one hour", reconciler.MEDIA_TIMEOUT_SECONDS, 3_600),
+    "a start": ("patterns/reconciler.md", "after 40 minutes", pending_work.START_TIMEOUT_SECONDS, 2_400),
+    "media": ("reference/engine-protocol.md", "`absent` after one hour", pending_work.MEDIA_TIMEOUT_SECONDS, 3_600),
     "a resend": (
         "reference/engine-protocol.md",
         "again 30 seconds after the request, then after 1, 2, 4, 8 and 16 minutes, then every 30 minutes",

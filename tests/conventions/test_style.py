@@ -206,6 +206,8 @@ def test_the_template_sets_what_the_settings_read() -> None:
         "CREDENTIAL_CACHE_SECONDS",
         "MEDIA_INLINE_BYTES",
         "CALLBACK_RETRY_HOURS",
+        "CALLBACK_CONCURRENCY",
+        "CALLBACK_RETRY_CONCURRENCY",
         "LATE_AUDIO_DAYS",
         "ENGINE_GONE_AFTER_MINUTES",
         "MAX_CALL_HOURS",

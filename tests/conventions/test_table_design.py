@@ -22,6 +22,7 @@ FIELDS: Final[Mapping[str, FieldTable]] = {
     "Recording": items._RECORDING,
     "Transcription": items._TRANSCRIPTION,
     "Callback delivery": deliveries._DELIVERY,
+    "Health of a host": deliveries._HEALTH,
     "Presence of an engine": presence._PRESENCE,
 }
 

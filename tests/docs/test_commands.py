@@ -95,10 +95,10 @@ def test_the_example_of_an_api_key_works(port: str) -> None:
 
 
 def test_the_example_of_waiting_works(port: str) -> None:
-    """After a hang-up, an advance by one second and the wait, the recording is finished."""
+    """After a hang-up and `settle` with `advance`, the recording is finished."""
     _, _, example, *_ = blocks("docs/reference/control-api.md")
-    started, _, call, _, idle, listed = run(example, port)
-    assert (started["status"], call["recordings"][0]["status"], idle) == ("in-progress", "stopped", {"left": []})
+    started, _, call, settled, listed = run(example, port)
+    assert (started["status"], call["recordings"][0]["status"], settled) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
 
 

@@ -102,11 +102,11 @@ def test_a_changed_metric_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
-        "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict", "CommandsExpired",
-        "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed",
-        "EngineLost", "EngineTrespass", "EngineUnavailable", "EventsDead", "EventsLater", "EventsRefused",
-        "EventsStale", "Faults", "Milliseconds", "PausesEndedByEngine", "PausesRefused", "PausesUnconfirmed",
-        "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs", "UrgentSendsFailed",
+        "Busy", "CallbackHostsSuspended", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict",
+        "CommandsExpired", "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs",
+        "EngineClockSkewed", "EngineLost", "EngineTrespass", "EngineUnavailable", "EventsDead", "EventsLater",
+        "EventsRefused", "EventsStale", "Faults", "Milliseconds", "PausesEndedByEngine", "PausesRefused",
+        "PausesUnconfirmed", "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs", "UrgentSendsFailed",
     ]  # fmt: skip
 
 

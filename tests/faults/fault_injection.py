@@ -19,8 +19,16 @@ Decide = Callable[[str, int], str | None]
 """Chooses the fault for a request, from the DynamoDB operation and the number of the request; None for no fault.
 
 Faults: `conflict`, `throttle`, `throttle a part` (of a transaction), `lose` (the response), `delay` (the request) and
-`refuse` (the connection).
+`refuse` (the connection). A transaction may be `in progress`, or be so for the client once it was `apply`ed.
 """
+
+
+_EXCEPTIONS: Final = {
+    "throttle": "ThrottlingException",
+    "throttle a part": "ThrottlingException",
+    "in progress": "TransactionInProgressException",
+    "apply": "TransactionInProgressException",
+}
 
 
 class _Raw:
@@ -44,6 +52,8 @@ class FaultyConnection:
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     delayed: list[Any] = field(default_factory=list)
     """Requests without a response that have not reached the database yet."""
+    tokens: set[str] = field(default_factory=set)
+    """The tokens of all transactions."""
     pauses: list[float] = field(default_factory=list)
     """Seconds waited between attempts."""
 
@@ -52,12 +62,16 @@ class FaultyConnection:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         fault = self.decide(operation, len(self.requests))
         self.requests.append((operation, fault))
+        if operation == "TransactWriteItems":
+            self.tokens.add(json.loads(request.body)["ClientRequestToken"])
         if fault == "conflict":
             return _refusal(request, operation)
         if fault == "throttle a part" and operation == "TransactWriteItems":
             return _canceled(request, "ThrottlingError")
-        if fault in {"throttle", "throttle a part"}:
-            return _answer(request, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"})
+        if fault == "apply":
+            assert botocore_stubber("before-send", request) is not None
+        if fault in _EXCEPTIONS:
+            return _answer(request, {"__type": f"com.amazonaws.dynamodb.v20120810#{_EXCEPTIONS[fault]}"})
         if fault == "delay":
             self.delayed.append(request)
             raise ConnectionClosedError(endpoint_url=request.url)

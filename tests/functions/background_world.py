@@ -158,9 +158,10 @@ class Receiver:
 
 @dataclass
 class FakeKms:
-    """Encrypt and decrypt secrets; `is_unavailable` makes both fail."""
+    """Encrypt and decrypt secrets; `is_unavailable` makes both fail. `decrypted` counts requests to decrypt."""
 
     is_unavailable: bool = False
+    decrypted: int = 0
 
     def encrypt(self, account: str, secret: str) -> bytes:
         """Encrypt a secret; the ciphertext is bound to the account."""
@@ -170,9 +171,10 @@ class FakeKms:
 
     def decrypt(self, account: str, encrypted: bytes) -> str:
         """Decrypt a secret that was encrypted for this account."""
+        self.decrypted += 1
         encrypted_for, _, secret = encrypted.decode().partition(":")
         if self.is_unavailable or encrypted_for != account:
-            raise StoreUnavailable
+            raise StoreUnavailable("kms:Decrypt", "AccessDeniedException")
         return secret
 
 
@@ -182,13 +184,23 @@ class FakeLog:
 
     lines: list[dict[str, Any]] = field(default_factory=list)
 
-    def background(self, **line: Any) -> None:
-        """Log one record, message or run of a background function."""
+    def background(self, *, subject: object = None, **line: Any) -> None:
+        """Log one record, message or run of a background function; which ids its line has, has a test of its own."""
+        del subject
+        for name in ("reason", "since", "metric"):
+            line.pop(name, None)
+        if isinstance(line.get("error"), Exception):
+            line["error"] = type(line["error"]).__name__
+        if line["outcome"] not in {"overdue", "unsigned"}:
+            self._append(line)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
         self.lines.append({name: value for name, value in line.items() if value not in (None, {})})
 
     def engine_event(self, **line: Any) -> None:
-        """Log one event that an engine reported."""
-        self.background(**line)
+        """Log one event that an engine reported; the request that failed has a test of its own."""
+        line.pop("error", None)
+        self._append(line)
 
     def engine_request(self, **_line: Any) -> None:
         """Ignore the lines of engines' requests."""
@@ -201,15 +213,16 @@ class FakeLog:
 
     def ended_pause(self, engine: str, boot: str, recording: str) -> None:
         """Log a pause that a session has ended."""
-        self.background(operation="open_engine_session", engine=engine, boot=boot, sid=recording)
+        self._append({"operation": "open_engine_session", "engine": engine, "boot": boot, "sid": recording})
 
     def unhandled_error(self, operation: str, request_id: str | None, error: BaseException, **line: Any) -> None:
         """Log an unexpected error by its class."""
-        self.background(operation=operation, request_id=request_id, error=type(error).__name__, **line)
+        self._append({"operation": operation, "request_id": request_id, "error": type(error).__name__, **line})
 
-    def task(self, **line: Any) -> None:
-        """Log one call of an operator function."""
-        self.background(**line)
+    def task(self, error: Exception | None = None, /, **line: Any) -> None:
+        """Log one call of an operator function; the class of an error has a test of its own."""
+        del error
+        self._append(line)
 
     def request(self, **_line: Any) -> None:
         """Ignore the lines of HTTP requests."""
@@ -237,6 +250,7 @@ class World:
     accounts: Accounts
     commands: FakeEngineQueues
     callbacks: FakeQueue
+    retries: FakeQueue
     finishing: FakeQueue
     bus: FakeQueue
     receiver: Receiver
@@ -274,7 +288,7 @@ class World:
     def discard(self) -> None:
         """Discard pending stream records, everything that was sent or published, and the log."""
         self.changes()
-        for channel in (self.commands, self.callbacks, self.finishing, self.bus):
+        for channel in (self.commands, self.callbacks, self.retries, self.finishing, self.bus):
             channel.drain()
         self.log.drain()
 
@@ -332,10 +346,14 @@ class World:
         assert len(answer["headers"]["X-Request-Id"]) == 32
         return answer["statusCode"], json.loads(answer["body"])
 
+    def queued_callbacks(self) -> list[QueueMessage]:
+        """Return the messages of both queues of callbacks, and clear them: first attempts, then retries."""
+        return self.callbacks.drain() + self.retries.drain()
+
     def deliver(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
         """Call deliver_callback with each queued message, or with these, one at a time; return the failed messages."""
         failed = []
-        for message in list(messages) if messages is not None else self.callbacks.drain():
+        for message in list(messages) if messages is not None else self.queued_callbacks():
             record = _message(0, json.dumps(dict(message.body)), message.group)
             failed += self._invoke("deliver_callback", [record], lambda record: record["messageId"])
         return failed
@@ -407,9 +425,12 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     log = FakeLog()
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
-    commands, callbacks, finishing, bus = FakeEngineQueues(), FakeQueue(), FakeQueue(), FakeQueue()
+    commands, callbacks, retries = FakeEngineQueues(), FakeQueue(), FakeQueue()
+    finishing, bus = FakeQueue(), FakeQueue()
     luck = [0.0]
-    outbound_clients = OutboundClients(commands, callbacks, finishing, bus, receiver, vault, sleep, lambda: luck[-1])
+    outbound_clients = OutboundClients(
+        commands, callbacks, retries, finishing, bus, receiver, vault, sleep, lambda: luck[-1]
+    )
     environment = Environment(
         read_settings=lambda: settings,
         clock=clock,
@@ -423,8 +444,8 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     service = environment.cached(api_bootstrap.build_api_services)
     services = environment.cached(background_bootstrap.build_background_services)
     return World(
-        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, finishing, bus, receiver,
-        vault, log, services, faults, slept, sleep, luck,
+        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, retries, finishing, bus,
+        receiver, vault, log, services, faults, slept, sleep, luck,
     )  # fmt: skip
 
 

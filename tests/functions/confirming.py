@@ -46,7 +46,7 @@ class ConfirmingEngine:
             2500,
             lambda: self.time,
             self.clock,
-            lambda recording: self.unsent.append(recording.version),
+            lambda recording, _error: self.unsent.append(recording.version),
         )
 
     def list_presences(self) -> Sequence[EnginePresence]:

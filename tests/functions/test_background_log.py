@@ -22,12 +22,12 @@ from tests.functions.background_world import World
 
 FIELDS_OF_ENGINES: Final = {
     "engine", "event", "type", "call", "conference", "recording", "version", "code", "reason", "status", "field",
-    "request_id", "milliseconds",
+    "request_id", "milliseconds", "aws_operation", "aws_error", "sid", "delivery", "since", "metric",
 }  # fmt: skip
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
-    "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
-    "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "CallsTooLong",
+    "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CallbackHostsSuspended", "CommandsUnconfirmed",
+    "PausesUnconfirmed", "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "CallsTooLong",
     *FIELDS_OF_ENGINES,
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700

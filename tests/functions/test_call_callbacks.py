@@ -7,15 +7,16 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tapedeck.background.reconciler import STREAM_GRACE_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tests.functions.background_world import World
 from tests.functions.stage import call_path
 from tests.reporter import join_conference
+
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+STREAM_GRACE_SECONDS: Final = 600
 
 URL: Final = "https://app.example.com/calls?tenant=42"
 OTHER: Final = "https://other.example.com/calls"
@@ -269,8 +270,9 @@ def test_a_redirect_sets_the_callback_and_sends_the_command(world: World, dialec
     (command,) = world.commands.drain()
     assert command.body["wanted"] == {"flow": {"url": "https://a.example/x", "method": "POST"}}
     report(world, "call.redirected", call.id, version=2)
-    assert [pending.resource.id for pending in world.pending_work()] == [call.id]
+    assert world.pending_work() == []
     report(world, "call.ended", call.id, status="completed")
+    assert [pending.resource.id for pending in world.pending_work()] == [call.id]
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"backfilled": 1}
@@ -349,9 +351,7 @@ def test_the_record_of_the_end_publishes_earlier_events(world: World) -> None:
 def test_a_call_is_pending_until_published_and_confirmed(world: World) -> None:
     """An ended call is in the pending-work index until its callbacks are published and its hang-up is confirmed."""
     call = world.stage.call(callback=CallbackSubscription(URL, "POST", (), "twilio"))
-    world.clock.step(COMMAND_EXPIRY_SECONDS)
-    assert world.reconcile() == {}
-    assert [pending.resource.id for pending in world.pending_work()] == [call.id]
+    assert world.pending_work() == []
     world.services.calls.end(call.account, call.id)
     assert world.publish() == []
     assert [pending.resource.id for pending in world.pending_work()] == [call.id]
@@ -371,14 +371,15 @@ def test_a_confirmed_hang_up_keeps_an_unpublished_call(world: World) -> None:
     assert world.pending_work() == []
 
 
-def test_an_expired_command_keeps_a_live_call_with_a_callback(world: World) -> None:
-    """A redirect that the engine never confirms expires without taking the callback's call out of the index."""
+def test_the_end_after_an_expired_command_is_pending_work(world: World) -> None:
+    """A call whose redirect expired has left the index; its end puts it back until its callbacks are stored."""
     call = world.stage.call(callback=CallbackSubscription(URL, "POST", (), "twilio"))
     world.services.calls.update(call.account, call.id, UpdateCall(settings={"time_limit": 60}))
     world.clock.step(COMMAND_EXPIRY_SECONDS)
-    assert world.reconcile() == {}
-    assert [pending.resource.id for pending in world.pending_work()] == [call.id]
+    assert world.reconcile() == {"expired": 1}
+    assert world.pending_work() == []
     world.stage.engine.call_ended(call.id)
+    assert [pending.resource.id for pending in world.pending_work()] == [call.id]
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile()["backfilled"] == 1
@@ -408,15 +409,15 @@ def test_only_a_call_with_a_callback_costs_more(world: World, dialect: str) -> N
         assert requests == expected
 
 
-@pytest.mark.parametrize(("callback", "count"), [(None, 0), (CallbackSubscription(URL, "POST", (), "twilio"), 1)])
-def test_a_confirmation_of_a_redirect(world: World, callback: CallbackSubscription | None, count: int) -> None:
-    """Confirming a redirect is one read and one write; with a callback the call stays in the index."""
+@pytest.mark.parametrize("callback", [None, CallbackSubscription(URL, "POST", (), "twilio")])
+def test_a_confirmation_of_a_redirect(world: World, callback: CallbackSubscription | None) -> None:
+    """Confirming a redirect is one read and one write; the call leaves the index, also with a callback."""
     call = world.stage.call(callback=callback)
     queued = world.services.calls.update(call.account, call.id, UpdateCall(settings={"time_limit": 60}))
     with world.recorded_requests() as requests:
         world.stage.engine.redirected(call.id, queued.requested_version)
     assert requests == ["GetItem", "UpdateItem"]
-    assert len(world.pending_work()) == count
+    assert world.pending_work() == []
     found = world.services.calls.get(call.account, call.id)
     assert found == replace(
         queued, confirmed_version=queued.requested_version, engine="standin", last_event_seq=found.last_event_seq

@@ -13,19 +13,18 @@ from botocore.exceptions import ClientError
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.admin.callbacks import describe_delivery
-from tapedeck.background.webhook_delivery import LEASE_MS, MAX_UNSIGNED_SECONDS, RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.delivery import (
-    MAX_STORED_ATTEMPTS,
-    REQUEUE_AFTER_SECONDS,
-    CallbackDelivery,
-    DeliveryAttempt,
-    DeliveryState,
-)
-from tapedeck.ports.messaging import FailureReason, QueueMessage, Timeouts, WebhookRequest, WebhookResult
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
+from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.background_world import Crash, World
 from tests.functions.stage import START
+
+LEASE_MS: Final = 60_000
+MAX_UNSIGNED_SECONDS: Final = 86_400
+RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
+MAX_STORED_ATTEMPTS: Final = 100
+REQUEUE_AFTER_SECONDS: Final = 600
 
 URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
 SIGNED_URL: Final = "https://app.example.com:8443/hooks?tenant=42"
@@ -346,10 +345,8 @@ def test_delivers_a_signed_request(world: World, dialect: str, method: str) -> N
     """The request follows the dialect, and the signature covers the URL without user info and fragment."""
     delivery = enqueue_delivery(world, dialect, method=method)
     (message,) = world.callbacks.drain()
-    assert message == QueueMessage(
-        {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}, delivery.resource_id,
-        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}",
-    )  # fmt: skip
+    body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
+    assert (message.body, message.id) == (body, f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}")
     assert world.deliver([message]) == []
     (request,) = world.receiver.requests
     sent = URL.partition("#")[0]
@@ -657,6 +654,18 @@ def test_waits_for_the_key(make_world: Callable[[int], World], dialect: str, hou
     assert read_delivery(world, delivery).state is State.DELIVERED
 
 
+def test_a_process_decrypts_a_key_once(world: World) -> None:
+    """Three callbacks of an account cost one request to KMS; when five minutes have passed, the next costs another."""
+    for number in range(1, 4):
+        enqueue_delivery(world, "twilio", number=number)
+    world.deliver()
+    assert (len(world.receiver.requests), world.kms.decrypted) == (3, 1)
+    world.clock.step(300)
+    enqueue_delivery(world, "twilio", number=4)
+    world.deliver()
+    assert (len(world.receiver.requests), world.kms.decrypted) == (4, 2)
+
+
 def test_counts_unsigned_attempts(world: World) -> None:
     """Each attempt without a key is counted, so that an alarm fires before the delivery is exhausted."""
     delivery = enqueue_delivery(world, "twilio")
@@ -697,13 +706,20 @@ def test_an_account_without_keys_sends_nothing(world: World) -> None:
 
 
 def test_a_lease_prevents_concurrent_attempts(world: World) -> None:
-    """While one worker sends the delivery, a second message is retried and sends nothing."""
+    """While a worker makes attempts, for up to 15 s, a second message sends nothing and is done, so it blocks none."""
     delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
     nested: list[Any] = []
-    world.receiver.on_request = lambda: nested.append(world.deliver([message]))
+
+    def deliver_meanwhile() -> None:
+        world.receiver.on_request = lambda: None
+        world.clock.milliseconds += 15_000
+        nested.append(world.deliver([message]))
+
+    world.receiver.on_request = deliver_meanwhile
     assert world.deliver([message]) == []
-    assert [record["messageId"] for record in nested[0]] == ["message-0"]
+    assert nested == [[]]
+    assert [line["outcome"] for line in world.log.drain()] == ["skipped", "delivered"]
     assert len(world.receiver.requests) == 1
     assert read_delivery(world, delivery).attempt_count == 1
 
@@ -718,15 +734,30 @@ def test_a_crashed_attempt_is_repeated_after_its_lease(world: World, dialect: st
         world.deliver([message])
     assert read_delivery(world, delivery).state is State.QUEUED
     # Until the lease expires, the first worker may still be sending.
-    assert len(world.deliver([message])) == 1
-    world.clock.milliseconds += LEASE_MS - 1
-    assert len(world.deliver([message])) == 1
+    assert world.deliver([message]) == []
+    world.clock.milliseconds += 59_999
+    assert world.deliver([message]) == []
+    assert len(world.receiver.requests) == 1
     world.clock.milliseconds += 1
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
     after = read_delivery(world, delivery)
     assert (after.state, after.attempt_count, after.first_attempt_at) == (State.DELIVERED, 1, START)
+
+
+def test_a_replay_waits_for_another_sender(world: World) -> None:
+    """A replay during an attempt that began after it is retried by the queue: each replay sends the callback once."""
+    delivery = enqueue_delivery(world, "twilio")
+    for _ in range(2):
+        world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
+    _, first, second = world.callbacks.drain()
+    failed: list[Any] = []
+    world.receiver.on_request = lambda: failed.extend(world.deliver([second]))
+    assert world.deliver([first]) == []
+    assert [record["messageId"] for record in failed] == ["message-0"]
+    assert world.deliver([second]) == []
+    assert (len(world.receiver.requests), read_delivery(world, delivery).attempt_count) == (2, 2)
 
 
 def test_a_late_failure_does_not_undo_a_success(world: World) -> None:
@@ -914,6 +945,20 @@ def test_stores_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kep
     world.receiver.answers.append(WebhookResult(200, None, 5, answer))
     world.deliver()
     assert read_delivery(world, delivery).attempts[0].response_excerpt == kept
+
+
+def test_retries_have_a_queue_of_their_own(world: World) -> None:
+    """What failed is queued again among the retries; what the queue lost before its first attempt is none of them."""
+    failed, lost = enqueue_delivery(world, "twilio", number=1), enqueue_delivery(world, "twilio", number=2)
+    first, _ = world.callbacks.drain()
+    world.receiver.answers.append(SERVER_ERROR)
+    assert world.deliver([first]) == []
+    world.clock.step(600)
+    assert world.reconcile() == {"requeued": 2}
+    assert [message.body["delivery"] for message in world.callbacks.drain()] == [lost.id]
+    assert [message.body["delivery"] for message in world.retries.drain()] == [failed.id]
+    world.background.callbacks.replay(failed.account, failed.resource_id, failed.id)
+    assert [message.body["delivery"] for message in world.callbacks.drain()] == [failed.id]
 
 
 def test_a_lost_message_is_requeued(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Fuzz test: 5,000 malformed requests from a fixed seed, each with a valid dialect error within a time limit.
+"""Fuzz test: up to 20,000 malformed requests from a fixed seed, each with a valid dialect error within a time limit.
 
 An in-memory database replaces moto, so the measured time is that of the functions themselves.
 """
@@ -38,7 +38,7 @@ from tests.functions import expected
 from tests.thoroughness import scaled
 from tests.wire.validator import check_response
 
-REQUESTS = scaled(deep=5_000, ci=1_500, fast=150)
+REQUESTS = scaled(deep=20_000, ci=1_500, fast=150)
 SEED = 16
 MAX_MILLISECONDS = 1_000
 """Of CPU time: far above the usual time, far below that of input that a parser reads again and again."""
@@ -357,7 +357,7 @@ def _check(garbage: Garbage, answer: Answer, *, is_default: bool) -> None:
     assert answer.status in {200, 201, 204, 400, 401, 404, 405, 413, 422}
     path = _path_of(garbage)
     if garbage.corrupt is not None:
-        assert answer.status == 200 or answer.body.keys() & {"code", "errors"}
+        assert answer.status in {200, 204} or answer.body.keys() & {"code", "errors"}
     elif is_default:
         condition = "method" if is_known(path) else "not found"
         assert (answer.status, answer.body) in [

@@ -11,13 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.adapters.dynamodb.stream import sort_by_conference_sequence
-from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
-from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
@@ -32,8 +29,26 @@ from tests.media import capture, finish, sound
 from tests.reporter import join_conference, open_conference, start_recording
 from tests.thoroughness import scaled
 
+COMMAND_STALENESS_CHECK_SECONDS: Final = 300
+REQUEUE_AFTER_SECONDS: Final = 600
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+START_TIMEOUT_SECONDS: Final = 2400
+
 URL: Final = "https://app.example.com/hooks?tenant=42"
 NUMBERS: Final = {"From": "+13103384645", "To": "+13105678901"}
+
+
+CHECK: Final = {
+    "PK": {"S": "CHECKS#2"},
+    "SK": {"S": "1537916430#016612f5dee270008000000000000002-2"},
+    "checked": {
+        "SS": [
+            "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001/REC#016612f5dee270008000000000000002"
+        ]
+    },
+    "expires_at": {"N": "1537920030"},
+}
+"""The check of the paused recording, 30 seconds after its change."""
 
 
 def test_sends_a_pause_to_the_engine(world: World) -> None:
@@ -153,10 +168,8 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
         )
     ]
     assert world.callbacks.sent == []
-    assert world.memory.scan(TableName=world.table)["Items"] == []
-    assert world.log.drain() == [
-        {"operation": "publish_changes", "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "outcome": "done"}
-    ]
+    assert world.memory.scan(TableName=world.table)["Items"] == [CHECK]
+    assert world.log.drain() == [{"operation": "publish_changes", "outcome": "done"}]
 
 
 def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
@@ -243,11 +256,10 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
     assert world.commands.sent == []
     assert world.bus.sent == []
     assert world.callbacks.sent == []
-    assert world.memory.scan(TableName=world.table)["Items"] == []
+    assert world.memory.scan(TableName=world.table)["Items"] == [CHECK]
     assert world.log.drain() == [
         {
             "operation": "publish_changes",
-            "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
             "outcome": "failed",
             "error": "StoreUnavailable",
         }
@@ -394,7 +406,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                 "resource": "016612f5dee270008000000000000002",
                 "delivery": "00000003.completed",
             },
-            group="016612f5dee270008000000000000002",
+            group="3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4-1",
             id="4483a1d0-15ab-424f-4056-d5be18688e2a-0-1537917000",
         )
     ]
@@ -425,9 +437,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
         ),
     ]
     assert world.commands.sent == []
-    assert world.log.drain() == [
-        {"operation": "publish_changes", "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "outcome": "done"}
-    ]
+    assert world.log.drain() == [{"operation": "publish_changes", "outcome": "done"}]
 
 
 @pytest.fixture
@@ -749,10 +759,10 @@ def test_a_late_change_sends_no_obsolete_command(world: World, change_resource: 
     assert world.publish(records) == []
     assert world.commands.drain() == []
     assert len(world.bus.drain()) >= len(records)
-    # In time the command is sent: the engine recognises an old version.
+    # In time the command is sent: the engine recognises an old version. Only a confirmed pause is never sent.
     world.clock.step(-COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []
-    assert world.commands.drain() != []
+    assert (world.commands.drain() == []) == (change_resource is _pause_confirmed)
 
 
 def test_a_late_change_sends_the_latest_command(world: World) -> None:
@@ -846,12 +856,12 @@ def test_enqueues_callbacks_of_a_recording(world: World, client: FunctionClient)
     assert (fields(first)["RecordingStatus"], last_fields["RecordingStatus"]) == ("in-progress", "absent")
     body = {"account": call.account, "resource": identifier}
     # The first one is queued again in case it was lost; the queue drops a duplicate id.
-    assert {message.id: message for message in world.callbacks.drain()} == {
-        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}": QueueMessage(
-            {**body, "delivery": delivery.id}, identifier, f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}"
-        )
+    queued = world.callbacks.drain()
+    assert {message.id: message.body for message in queued} == {
+        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}": {**body, "delivery": delivery.id}
         for delivery in (first, last)
     }
+    assert len({message.group for message in queued}) == 1
     assert recording.status is RecordingStatus.ABSENT
     assert [pending for pending in world.pending_work() if pending.resource == recording] == []
 
@@ -947,8 +957,50 @@ def test_callbacks_of_a_conference_are_queued_in_order(world: World, dialect: st
     """Events that one write numbered are queued in that order, at any position of the conference in the stream."""
     conference, _, _, records = play_conference(world, dialect)
     assert world.publish(records) == []
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
+def in_order_of_write(records: list[Event], *, conference_first: bool) -> list[Event]:
+    """Return the records of a conference and its participants, as a stream may order those of one transaction."""
+
+    def number(record: Event) -> int:
+        return int(record["dynamodb"].get("OldImage", {}).get("sequence", {"N": "-1"})["N"])
+
+    def order(record: Event) -> tuple[int, bool]:
+        is_conference = record["dynamodb"]["Keys"]["SK"]["S"] == "CONF"
+        taken = int(record["dynamodb"]["NewImage"]["sequence"]["N"])
+        # A participant's record has the first number of its write, the conference's record all of them.
+        first = number(record) + 1 if is_conference else taken
+        return first, is_conference is not conference_first
+
+    numbered = [each for each in records if "sequence" in each["dynamodb"].get("NewImage", {})]
+    return sorted(numbered, key=order)
+
+
+@pytest.mark.parametrize("conference_first", [True, False])
+def test_records_of_one_write_may_come_in_any_order(world: World, dialect: str, *, conference_first: bool) -> None:
+    """A join and the start, and the last leave and the end, are queued in order, also from two batches (C-322)."""
+    conference, _, _, records = play_conference(world, dialect)
+    for record in in_order_of_write(records, conference_first=conference_first):
+        assert world.publish([record]) == []
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
+    assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
+def test_a_start_without_a_callback_for_joins_is_queued_by_itself(world: World, dialect: str) -> None:
+    """Without callbacks for joins and leaves, the record of the conference alone has the start and the end."""
+    conference, _, _, records = play_conference(world, dialect, events=("start", "end"))
+    of_conference = [each for each in records if each["dynamodb"]["Keys"]["SK"]["S"] == "CONF"]
+    assert world.publish(of_conference) == []
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
+    assert queued == ["00000003.start", "00000012.end"]
 
 
 @pytest.mark.parametrize("image", [None, {}, {"sequence": None}, {"sequence": {"S": "1"}}, {"sequence": {"N": "x"}}])
@@ -962,12 +1014,16 @@ def test_a_record_without_a_sequence_keeps_its_place(image: Any) -> None:
 def test_retried_callbacks_are_queued_in_order(world: World) -> None:
     """If a record fails, the records that the same write numbered are retried with it, in order."""
     conference, _, _, records = play_conference(world, "twilio")
-    world.callbacks.failures = 1
+    world.callbacks.failures = 2  # with others, and by itself
     failed = world.publish(records)
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == []
     assert world.publish(failed) == []
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == conference.id]
+    queued = [
+        message.body["delivery"] for message in world.callbacks.drain() if message.body["resource"] == conference.id
+    ]
     assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
@@ -1080,7 +1136,7 @@ def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
         for each in subjects
         for delivery in world.deliveries(each)
     }
-    queued = {(message.group, message.body["delivery"]) for message in world.callbacks.sent}
+    queued = {(message.body["resource"], message.body["delivery"]) for message in world.callbacks.sent}
     assert queued == {(delivery.resource_id, delivery.id) for delivery in deliveries.values()}
     return commands, events, deliveries
 
@@ -1231,8 +1287,8 @@ def test_a_failed_record_blocks_only_its_parent(world: World) -> None:
     ]  # fmt: skip
     assert [message.body["recording"] for message in world.commands.drain()] == [unrelated.id]
     assert world.log.drain() == [
-        {"operation": "publish_changes", "account": account, "outcome": "unreadable", "error": "ValueError"},
-        *[{"operation": "publish_changes", "account": account, "outcome": "done"}] * 2,
+        {"operation": "publish_changes", "outcome": "unreadable", "error": "ValueError"},
+        *[{"operation": "publish_changes", "outcome": "done"}] * 2,
     ]
     # Once the record is valid, the rest is published in order.
     assert world.publish([record for record in records if call.id in record["dynamodb"]["Keys"]["PK"]["S"]]) == []

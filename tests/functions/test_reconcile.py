@@ -9,18 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.background.handlers import IncompleteRun
-from tapedeck.background.reconciler import (
-    COMMAND_ALARM_AFTER_SECONDS,
-    COMMAND_RESEND_AFTER_SECONDS,
-    MAX_REQUEUED_PER_SHARD,
-    MEDIA_TIMEOUT_SECONDS,
-    START_TIMEOUT_SECONDS,
-    STREAM_GRACE_SECONDS,
-)
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
+from tapedeck.domain.engine_report import CaptureTransitionReport
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
@@ -36,6 +28,14 @@ from tests.functions.stage import START
 from tests.functions.test_publish_changes import play_conference
 from tests.media import capture, sound
 from tests.reporter import join_conference, open_conference
+
+COMMAND_ALARM_AFTER_SECONDS: Final = 300
+MAX_REQUEUED_PER_SHARD: Final = 1000
+COMMAND_EXPIRY_SECONDS: Final = 86_400
+COMMAND_RESEND_AFTER_SECONDS: Final = 30
+MEDIA_TIMEOUT_SECONDS: Final = 3600
+START_TIMEOUT_SECONDS: Final = 2400
+STREAM_GRACE_SECONDS: Final = 600
 
 URL: Final = "https://app.example.com/hooks"
 Status = RecordingStatus
@@ -257,6 +257,72 @@ def test_resends_an_unconfirmed_command(world: World) -> None:
     assert world.reconcile() == {}
 
 
+def test_a_pause_of_an_old_recording_is_resent(world: World) -> None:
+    """A pause is resent although its recording began longer ago than the 40 minutes in which a start must succeed."""
+    recording = start_recording(world)
+    world.stage.engine.started(recording)
+    world.clock.step(2_460)
+    world.services.recordings.update(recording.parent, recording.id, Status.PAUSED, "skip")
+    world.publish()
+    world.commands.drain()
+    world.clock.step(30)
+    assert world.reconcile() == {"resent": 1}
+    assert sent_commands(world) == [("recording.pause", 2, "standin")]
+
+
+def test_a_pause_that_was_overlooked_is_resent_when_it_is_found(world: World) -> None:
+    """A pause that no run has seen is resent at any age, once, and counts at once; then its repetitions back off."""
+    recording = start_recording(world)
+    world.stage.engine.started(recording)
+    world.services.recordings.update(recording.parent, recording.id, Status.PAUSED, "skip")
+    world.discard()
+    world.clock.step(700)
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1, "unconfirmed_pauses": 1}
+    world.clock.step(60)
+    assert world.reconcile() == {"unconfirmed": 1, "unconfirmed_pauses": 1}
+    world.clock.step(200)
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1, "unconfirmed_pauses": 1}
+
+
+def place_of(world: World, recording: Recording) -> int:
+    """Return the place of a recording in the index: seconds since the start of the test."""
+    (pending,) = [each for each in world.pending_work() if each.resource.id == recording.id]
+    assert pending.due is not None
+    return pending.due - START
+
+
+def test_a_recording_has_the_place_of_what_is_due_next(world: World) -> None:
+    """A recording's place follows what is due next about it: callbacks, a look each hour, media, a conversion."""
+    silent = start_recording(world)
+    assert place_of(world, silent) == 2_400
+    recording = start_recording(world, subscription())
+    for each in (silent, recording):
+        world.stage.engine.started(each)
+    assert world.publish() == []
+    world.deliver()
+    assert place_of(world, recording) == 600
+    world.clock.step(600)
+    with world.recorded_requests() as requests:
+        assert world.reconcile() == {}
+    assert requests.count("UpdateItem") == 1
+    assert place_of(world, recording) == 4_200
+    world.clock.step(1_000)
+    world.services.recordings.update(recording.parent, recording.id, Status.STOPPED)
+    assert place_of(world, recording) == 4_200
+    world.stage.engine.report(CaptureTransitionReport(recording.parent, recording.id, Status.STOPPED), 2)
+    assert world.reconcile() == {}
+    assert place_of(world, recording) == 1_600 + 600
+    world.clock.step(600)
+    assert world.reconcile() == {}
+    assert place_of(world, recording) == 1_600 + 3_600
+    capture(world.services, recording, sound(1))
+    assert world.reconcile() == {}
+    assert place_of(world, recording) == 2_200 + 600
+    world.clock.step(600)
+    assert world.reconcile() == {"conversions": 1}
+    assert place_of(world, recording) == 2_800 + 600
+
+
 def _requests(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
     """Return functions that each send a command and return its type, its resource and its version."""
     service, account = world.services, world.account.account
@@ -329,7 +395,8 @@ def test_resends_each_kind_of_command(world: World, name: str) -> None:
         world.clock.step(600)
     assert (expired, {message.body["type"] for message in world.commands.sent}) == (1, kinds)
     assert [type(each.resource) for each in world.pending_work()] == [Call for _ in kinds]
-    found: Any = world.background.publisher._current_state(Change(world.account.account, None, pending))[0]
+    commands = world.background.publisher._current_commands
+    found: Any = commands._current_state(Change(world.account.account, None, pending))[0]
     assert (found.requested_version, found.confirmed_version) == (version, 0)
 
 
@@ -689,14 +756,15 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
     world.publish()
     world.deliver()
     world.clock.step(86_400)
-    # While it is live, only the conference itself is read.
+    # While it is live, nothing is due.
+    assert world.pending_work() == []
     with world.recorded_requests() as requests:
         assert world.reconcile() == {}
-    assert requests.count("BatchGetItem") == 1
-    assert set(requests) == {"Query", "BatchGetItem", "GetItem"}
-    # A query of each shard of resources and of deliveries, one of the presences, and once an hour for old calls one
-    # read of the registered engines, a query of the deleted ones, and one of each shard of what has no engine.
-    assert len(requests) == 2 * 16 + 1 + 1 + 1 + 17
+    assert set(requests) == {"Query", "GetItem"}
+    # A query of each shard of resources, of checks and of deliveries, one of the presences, and once an hour for old
+    # calls one read of the registered engines, a query of the deleted ones, and one of each shard of what has no
+    # engine.
+    assert len(requests) == 3 * 16 + 1 + 1 + 17
     service.conferences.end(account, conference.id)
     world.publish()
     world.deliver()

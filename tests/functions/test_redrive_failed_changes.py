@@ -353,7 +353,11 @@ def test_redrives_a_conference_in_order(world: World, failures: FailedBatches) -
     played = play_conference(world, "twilio")
     failures.save(1, played.records)
     assert world.call("redrive_failed_changes", {})["more"] is False
-    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == played.conference.id]
+    queued = [
+        message.body["delivery"]
+        for message in world.callbacks.drain()
+        if message.body["resource"] == played.conference.id
+    ]
     assert queued == sorted(queued)
     assert len(queued) == len(world.deliveries(played.conference.id))
 

@@ -88,7 +88,7 @@ def test_replays_an_exhausted_callback(world: World, fix_new_ids: Callable[[str]
                 "delivery": "00000003.completed",
                 "replay": True,
             },
-            group="016612f5dee270008000000000000002",
+            group="3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4-1",
             id="4483a1d0-15ab-424f-4056-d5be18688e2a-016612f5f27a7b3d8c4f1e2a6d5b9087",
         )
     ]

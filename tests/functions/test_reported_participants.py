@@ -1,17 +1,18 @@
 """Engine events of participants, reported over HTTP."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tapedeck.domain.conference import ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.operations.participants import UpdateParticipant
 from tests.functions.background_world import World
 from tests.functions.reported_events import Ingest, all_items, call_of, conference_of, new_engine_id, participant_of
 from tests.reporter import next_seq
+
+COMMAND_EXPIRY_SECONDS: Final = 86_400
 
 
 def test_a_call_joins_a_conference(world: World, applied: Ingest) -> None:

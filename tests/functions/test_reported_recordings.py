@@ -1,11 +1,10 @@
 """Engine events of recordings from their start to their stop, reported over HTTP."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -13,6 +12,8 @@ from tests.functions.background_world import World
 from tests.functions.reported_events import CALLBACK, Ingest, fields_of, new_engine_id, parent_fields, recording_of
 from tests.functions.stage import START
 from tests.reporter import next_seq
+
+START_TIMEOUT_SECONDS: Final = 2400
 
 
 @pytest.mark.parametrize(("late", "started"), [(2_000, 2), (-5_000, 0), (60_000, 3)])

@@ -270,10 +270,10 @@ def test_ending_without_recordings_costs_one_request(
     assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [5])
 
 
-def test_ending_with_a_callback_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """A conference with a callback is in the pending-work index from its start, so its end costs 4 WU."""
+def test_ending_with_a_callback_costs_no_more(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A conference with a callback enters the pending-work index with its end as well, so its end costs 5 WU."""
     callback = CallbackSubscription("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
-    assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [4])
+    assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [5])
 
 
 def test_a_request_during_another_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:

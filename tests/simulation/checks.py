@@ -50,7 +50,7 @@ def _unsettled(world: World) -> Iterator[str]:
             yield f"{key} is {image['status']['S']}"
     for key, work in world.history.work.items():
         yield f"{key} is in the index as {work}"
-    for queue in (world.events, world.callbacks):
+    for queue in (world.events, world.callbacks, world.retries):
         yield from (f"in the queue {queue.name}: {body}" for _, body in queue.messages)
     yield from (f"in the queue of commands: {body}" for body in world.commands.messages)
 

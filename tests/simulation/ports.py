@@ -279,14 +279,13 @@ class OutcomeLog(CanonicalLog):
         *,
         operation: str,
         outcome: str,
-        account: str | None = None,
-        error: str | None = None,
-        counted: object = None,
-        sid: str | None = None,
+        error: Exception | None = None,
+        **_: object,
     ) -> None:
-        """Keep the outcome of one record."""
-        del account, counted, sid
-        self.observed.append((operation, outcome, error))
+        """Keep the outcome of one record; what is overdue has its own checks."""
+        if outcome == "overdue":
+            return
+        self.observed.append((operation, outcome, type(error).__name__ if error is not None else None))
 
     def engine_event(
         self,

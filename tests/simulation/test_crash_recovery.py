@@ -116,7 +116,7 @@ class Scenario:
         world.clock.sleep(2)
         world.drain()
         for _ in range(3):
-            if world.events.messages or world.callbacks.messages:
+            if world.events.messages or world.callbacks.messages or world.retries.messages:
                 world.clock.sleep(MAX_VISIBILITY_SECONDS)
                 world.drain()
         world.reconcile()

@@ -60,6 +60,7 @@ def test_missing_component_is_detected(missing: str) -> None:
         with World(seed) as world:
             idle = {"reconcile": (world.background.reconciler, "run"), "publish": (world.publish, "run_once"),
                     "deliver": (world.deliver, "run_once"),
+                    "deliver_retries": (world.deliver_retries, "run_once"),
                     "end dialed calls": (world.background.make_publisher(), "end_dialed_calls")}  # fmt: skip
             with patch.object(*idle[missing], lambda *_: 0):
                 Workload(world).run()

@@ -1,10 +1,12 @@
 """A record that always fails blocks no other record and ends in a dead-letter queue or the failed-batches bucket."""
 
 import json
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from tapedeck.domain.engine_command import Command
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
 from tapedeck.ports.changes import Change
@@ -27,16 +29,17 @@ def test_failing_stream_record_goes_to_the_failure_destination(position: int, mo
     url = f"https://host.example/{position}"
     with World(position, event_fault_rate=0) as world:
         world.network.receivers = {"host.example": Receiver()}
-        publish = world.background.publisher.publish
+        commands = world.background.publisher._current_commands
+        find = commands.of
 
-        def fail(change: Change) -> None:
+        def fail(change: Change) -> Iterator[Command]:
             if isinstance(change.after, Recording) and change.after.callback and change.after.callback.url == url:
                 raise RuntimeError("always fails")
-            publish(change)
+            return find(change)
 
         with monkeypatch.context() as patched:
             patched.setattr(world.background.reconciler, "run", lambda _: None)
-            patched.setattr(world.background.publisher, "publish", fail)
+            patched.setattr(commands, "of", fail)
             for number in range(CALLS):
                 record(world, f"https://host.example/{number}")
             world.drain()

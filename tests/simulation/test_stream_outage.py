@@ -46,6 +46,7 @@ def _simulate_outage(world: World) -> None:
                 world.ingest.run_once,
                 world.finish.run_once,
                 world.deliver.run_once,
+                world.deliver_retries.run_once,
             ):
                 world.run(action)
             world.clock.sleep(2)

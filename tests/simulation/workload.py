@@ -79,6 +79,7 @@ class Workload:
             world.engine.process_commands,
             world.ingest.run_once,
             world.deliver.run_once,
+            world.deliver_retries.run_once,
         )
         self._actions, self._weights = list(actions), list(actions.values())
 

@@ -21,12 +21,16 @@ from tapedeck.adapters.dynamodb import (
     resources,
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
+from tapedeck.background.callback_lanes import CallbackLane
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
+from tapedeck.background.current_commands import COMMAND_STALENESS_CHECK_SECONDS
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.event_batches import EventBatches
-from tapedeck.background.handlers import BackgroundServices
-from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
+from tapedeck.background.handlers import METRICS_OF_RUN, BackgroundServices
+from tapedeck.background.log_subjects import OverdueLog
+from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
@@ -39,6 +43,7 @@ from tapedeck.domain.account import Account
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import TapedeckError
+from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
@@ -56,6 +61,7 @@ from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
+from tests.simulation.places import late_places
 from tests.simulation.ports import (
     ENGINE,
     CommandLog,
@@ -83,6 +89,7 @@ EVENT_FAULT_RATE: Final = 0.01
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
 _LOGICAL_IDS: Final = {
     "callbacks": "CallbacksQueue",
+    "retries": "CallbackRetriesQueue",
     "finishing": "FinishingQueue",
 }
 
@@ -132,13 +139,15 @@ class World:
         self.objects = MemoryObjects()
         self.log = OutcomeLog()
         self.bus = MemoryBus()
-        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks", "finishing")}
+        dead = ("events", "callbacks", "finishing")
+        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in dead}
         # This engine opens no sessions, whose answer names what has ended: a command must not be dropped for its age.
         self.command_queue = UnorderedQueue(self.clock, name="engine-standin", retention_seconds=DAYS)
         self.command_queue.random_source, self.command_queue.event_fault_rate = self.random_source, event_fault_rate
         self.commands = CommandLog(self.command_queue)
         self.events = self._queue("events", self.dead_letters["events"])
         self.callbacks = self._queue("callbacks", self.dead_letters["callbacks"])
+        self.retries = self._queue("retries", self.dead_letters["callbacks"])
         self.finishing = self._queue("finishing", self.dead_letters["finishing"])
         self.finishing_channel = UnreliableQueue(self.finishing, self.random_source, event_fault_rate)
         self.event_channel = UnreliableQueue(self.events, self.random_source, event_fault_rate)
@@ -208,7 +217,8 @@ class World:
         keys.put_account(account, {"twilio": b"token", "signalwire": b"PSK_key"})
         dispatcher = CallbackDispatcher(
             deliveries.DeliveryTable(database), keys, wrap(PlainDecryptor()), wrap(self.network),
-            wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
+            CallbackLane(wrap(self.callbacks), 5), CallbackLane(wrap(self.retries), 2), clock,
+            clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
         conversions = Conversions(wrap(self.finishing_channel), lambda: self.media)
         sender = CommandSender(store, wrap(self.commands), clock, self._note_unroutable, ENGINE)
@@ -216,6 +226,7 @@ class World:
             store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
             sender, dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
         )  # fmt: skip
+        checks = RecordingChecks(PendingWorkIndex(database), clock, self._note_failure)
         events = background_bootstrap.build_engine_events(database, self.recordings, self.media, clock)
         self.presences, self.live = presence.PresenceTable(database), presence.LiveIndex(database)
         self.sessions = EngineSessions(
@@ -227,9 +238,10 @@ class World:
             clock,
         )
         registry = engine_registry.EngineRegistryTable(credentials_table)
+        overdue_log = OverdueLog(self.log, METRICS_OF_RUN)
         monitor = EngineMonitor(
             self.presences, registry, self.sessions, self.live, self.calls, self.conferences, EngineLimits(15, 24),
-            clock, self._note_failure,
+            clock, self._note_failure, report_overdue=overdue_log.report,
         )  # fmt: skip
         reconcile = Reconciler(
             PendingWorkIndex(database),
@@ -243,6 +255,7 @@ class World:
             conversions,
             clock,
             self._note_failure,
+            overdue_log.report,
         )
         self.background = BackgroundServices(
             log=self.log,
@@ -251,12 +264,14 @@ class World:
             sort_by_conference_sequence=sort_by_conference_sequence,
             callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
+            make_checks=lambda: checks,
             make_engine_events=lambda: events,
             make_callbacks=lambda: dispatcher,
             make_engine_sessions=lambda: self.sessions,
             make_engine_monitor=lambda: monitor,
             make_conversions=lambda: conversions,
             make_reconciler=lambda: reconcile,
+            make_overdue_log=lambda: overdue_log,
             make_redrive=lambda: FailedBatchRedrive(
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
             ),
@@ -280,13 +295,12 @@ class World:
             on_failure=self.failed_batches.keep, report=self._note_unexpected,
         )  # fmt: skip
         self.ingest = EventReporter(self.events, clock, load_handler(ROOT, "take_engine_events"), STANDIN_ENGINE_TOKEN)
-        self.deliver = QueueSource(
-            self.callbacks,
-            load_handler(ROOT, "deliver_callback"),
-            return_failed=False,
-            report=self._note_unexpected,
+        self.deliver, self.deliver_retries = (
+            QueueSource(
+                queue, load_handler(ROOT, "deliver_callback"), return_failed=False, report=self._note_unexpected
+            )
+            for queue in (self.callbacks, self.retries)
         )
-
         self.finish = QueueSource(
             self.finishing,
             load_handler(ROOT, "finish_recording"),
@@ -312,6 +326,7 @@ class World:
             record = {"dynamodb": {"Keys": keys, "SequenceNumber": str(number), **images}}
             self._written[str(number)] = self.clock()
             self.history.note(before, after)
+            self.history.wrong += late_places(after or {}, self.clock() // 1000)
             if self.is_publishing and after is not None and "version" in after:
                 self._unread.append(record)
         if records:
@@ -387,20 +402,25 @@ class World:
 
     def is_quiet(self) -> bool:
         """Whether the pending-work index and all queues are empty."""
-        queues = (self.events, self.commands, self.callbacks, self.finishing)
+        queues = (self.events, self.commands, self.callbacks, self.retries, self.finishing)
         return not (self.history.work or any(queue.messages for queue in queues))
 
     def _until_due(self, max_seconds: int) -> float:
-        """Seconds until the next retry or message is due, at most `max_seconds`."""
+        """Seconds until the next work or message is due, at most `max_seconds`."""
         now = self.clock()
-        due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
-        due += [at for queue in (self.events, self.callbacks, self.finishing) if (at := queue.next_due()) is not None]
+        # An open item stays due while its command is unconfirmed.
+        due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE") or at * 1000 > now]
+        due += [
+            at
+            for queue in (self.events, self.callbacks, self.retries, self.finishing)
+            if (at := queue.next_due()) is not None
+        ]
         return min([max_seconds, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
 
     def _run_components(self) -> bool:
         moved = False
         for action in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
-                    self.engine.finish_due_media, self.finish.run_once):  # fmt: skip
+                    self.deliver_retries.run_once, self.engine.finish_due_media, self.finish.run_once):  # fmt: skip
             moved = bool(self.run(action)) or moved
         return moved
 
@@ -414,6 +434,12 @@ class World:
         passed = self.clock() - self._written[record["dynamodb"]["SequenceNumber"]]
         if change is not None and change.after is not None and passed > (COMMAND_STALENESS_CHECK_SECONDS - 1) * 1000:
             self.late.add((change.after.id, change.after.version))
+        if change is not None and isinstance(change.after, Recording) and change.after.status is RecordingStatus.PAUSED:
+            # A pause that is confirmed, or overtaken by a confirmed command, is not sent (C-330).
+            keys = record["dynamodb"]["Keys"]
+            stored = self.history.last.get((keys["PK"]["S"], keys["SK"]["S"]), {})
+            if int(stored.get("confirmed", {}).get("N", "0")) >= change.after.version:
+                self.late.add((change.after.id, change.after.version))
         return change
 
     def _note_failure(self, error: Exception) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck_standin.app.engines import EngineMode
+from tapedeck_standin.clock import VirtualClock
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
@@ -30,14 +31,18 @@ def every_response_has_the_wire_format() -> Iterator[None]:
 
 
 @contextmanager
-def serving(engine: EngineMode = "simulated", variables: Mapping[str, str] | None = None) -> Iterator[StandIn]:
-    """Run a stand-in over HTTP and HTTPS, with this media engine and these variables in its environment."""
+def serving(
+    engine: EngineMode = "simulated",
+    variables: Mapping[str, str] | None = None,
+    clock: VirtualClock | None = None,
+    api_hosts: frozenset[str] | None = None,
+) -> Iterator[StandIn]:
+    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock and these hosts of the API."""
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin.app.container import AppOptions, build_application
     from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
-    from tapedeck_standin.clock import VirtualClock
     from tapedeck_standin.http import certificates
     from tapedeck_standin.http.server import Server
 
@@ -52,7 +57,7 @@ def serving(engine: EngineMode = "simulated", variables: Mapping[str, str] | Non
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
-            setting = AppOptions(VirtualClock(lambda: next(ticks)), engine=engine)
+            setting = AppOptions(clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts)
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)

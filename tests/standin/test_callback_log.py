@@ -60,7 +60,7 @@ class CallbackLogClient:
 
     def settle(self) -> None:
         """Wait until no work is pending."""
-        answer = self.control.post("/settle", {"timeout": WAIT_SECONDS})
+        answer = self.control.post("/wait-until-idle", {"timeout": WAIT_SECONDS})
         assert (answer.status, answer.body) == (200, {"left": []})
 
     def callbacks(self, **query: str) -> list[dict[str, Any]]:
@@ -234,7 +234,7 @@ def test_delivery_in_progress_is_not_repeated(client: CallbackLogClient, seconds
     for _ in range(2):
         client.advance(seconds)
         # Long enough for an erroneous second attempt.
-        assert client.control.post("/settle", {"timeout": 0.3}).status == 408
+        assert client.control.post("/wait-until-idle", {"timeout": 0.3}).status == 408
     client.receiver.responding.set()
     client.settle()
     assert (client.errors(), len(client.receiver.received)) == ([[200]], 1)
@@ -268,8 +268,8 @@ def test_advancing_the_clock_waits_for_a_due_retry(twilio: CallbackLogClient, mo
     assert twilio.errors() == [[500, 200]]
 
 
-def test_settle_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With durable retries, `settle` does not return while a retry is due."""
+def test_waiting_ends_only_after_a_due_retry(twilio: CallbackLogClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With durable retries, `wait-until-idle` does not return while a retry is due."""
     monkeypatch.setattr(background_bootstrap.get_background_services().callbacks, "_retry_hours", 72)
     monkeypatch.setattr(scheduler, "MAX_ADVANCE_WAIT_SECONDS", 0)
     twilio.receiver.answers.append(500)
@@ -277,8 +277,8 @@ def test_settle_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: py
     twilio.settle()
     twilio.receiver.responding.clear()
     twilio.advance(40)
-    answer = twilio.control.post("/settle", {"timeout": 0.3})
-    assert (answer.status, [sid["twilio"] for sid in answer.body["left"]]) == (408, [recording])
+    answer = twilio.control.post("/wait-until-idle", {"timeout": 0.3})
+    assert (answer.status, [work["sid"]["twilio"] for work in answer.body["left"]]) == (408, [recording])
     twilio.receiver.responding.set()
     twilio.settle()
     assert twilio.errors() == [[500, 200]]
@@ -431,8 +431,8 @@ def test_reordered_callback_arrives_without_a_successor(twilio: CallbackLogClien
     """If no other callback follows, a reordered one still arrives after a short delay."""
     twilio.fail("callback", {"reorder": True})
     twilio.record(twilio.call())
-    answer = twilio.control.post("/settle", {"timeout": 0})
-    assert (answer.status, [sid["twilio"][:2] for sid in answer.body["left"]]) == (408, ["RE"])
+    answer = twilio.control.post("/wait-until-idle", {"timeout": 0})
+    assert (answer.status, [work["sid"]["twilio"][:2] for work in answer.body["left"]]) == (408, ["RE"])
     twilio.settle()
     assert twilio.receiver.field_values("RecordingStatus", 1) == ["in-progress"]
 

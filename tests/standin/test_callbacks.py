@@ -44,7 +44,7 @@ def advance(control: ControlClient, seconds: float) -> None:
 
 def settle(control: ControlClient) -> None:
     """Wait until no work is pending."""
-    answer = control.post("/settle", {"timeout": 60})
+    answer = control.post("/wait-until-idle", {"timeout": 60})
     assert (answer.status, answer.body) == (200, {"left": []})
 
 

@@ -418,6 +418,7 @@ def test_waiting_does_not_advance_the_clock(control: ControlClient, api: HttpFun
         f"/conferences/CF{UNKNOWN}/end",
         "/clock",
         "/settle",
+        "/wait-until-idle",
         "/reset",
     ],
 )

@@ -91,7 +91,7 @@ def test_checks_every_form_of_the_path(standin: StandIn, path: str) -> None:
 
 
 def test_does_not_check_hosts_of_the_vendor_apis(standin: StandIn, anonymous: ControlClient) -> None:
-    """The vendors' APIs are protected by credentials, not by host names."""
+    """With a token that is a secret, the vendors' APIs are protected by credentials, not by host names."""
     assert send(standin, "Host: evil.example", "Origin: null", path="/2010-04-01/Accounts/x/Calls/y/z").status == 401
     assert anonymous.request("GET", "/_standinx").status == 404
 

@@ -34,7 +34,7 @@ class EngineDriver:
     def settle(self) -> None:
         """Advance the clock past the processing time, and wait until no work is pending."""
         self.advance(2)
-        assert self._any("POST", "/settle", {"timeout": 60}).body == {"left": []}
+        assert self._any("POST", "/wait-until-idle", {"timeout": 60}).body == {"left": []}
 
     def call(self) -> str:
         """Create a call in progress; return its sid in the test's dialect."""
@@ -230,7 +230,7 @@ def test_dialed_participant_answers(standin: StandIn, control: ControlClient, ap
 
 @pytest.mark.parametrize("how", ["ended", "removed", "last leave", "end on exit"])
 def test_dialed_call_ends_with_its_stay(driver: EngineDriver, receiver: Receiver, how: str) -> None:
-    """Its call ends, its recording completes and the callback follows, while `settle` waits for them."""
+    """Its call ends, its recording completes and the callback follows, while `wait-until-idle` waits for them."""
     api = driver.api
     if api.dialect.name == "signalwire":
         return  # it has no such request
@@ -315,7 +315,9 @@ def test_reset_deletes_everything(driver: EngineDriver) -> None:
         ("/clock", {"advance": -1}, "advance"),
         ("/clock", {"advance": "1"}, "advance"),
         ("/clock", {"back": 1}, "back"),
+        ("/wait-until-idle", {"timeout": 61}, "timeout"),
         ("/settle", {"timeout": 61}, "timeout"),
+        ("/settle", {"advance": 1}, "advance"),
         ("/recordings/RE" + "0" * 32 + "/transcriptions", {"text": 5}, "text"),
         ("/recordings/RE" + "0" * 32 + "/transcriptions", {"status": "done"}, "status"),
     ],
@@ -340,14 +342,14 @@ def test_clock_is_shared_by_all_accounts(control: ControlClient, anonymous: Cont
     assert anonymous.post("/clock").body["now"] >= answer.body["now"]
 
 
-def test_settle_finishes_the_recordings_of_an_account(driver: EngineDriver) -> None:
-    """After `settle` the recordings of the account are completed."""
+def test_waiting_finishes_the_recordings_of_an_account(driver: EngineDriver) -> None:
+    """After `wait-until-idle` the recordings of the account are completed."""
     call = driver.call()
     recording = driver.api.post("Calls", call, "Recordings").body["sid"]
     driver.advance(3)
     driver.hang_up(call)
     driver.advance(2)
-    assert driver.control.post("/settle", {"timeout": 60}).body == {"left": []}
+    assert driver.control.post("/wait-until-idle", {"timeout": 60}).body == {"left": []}
     assert driver.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
 
 

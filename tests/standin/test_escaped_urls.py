@@ -42,6 +42,6 @@ def test_the_url_that_arrives_is_signed(
     key = {"twilio": standin.token, "signalwire": STANDIN_SIGNING_KEY}[dialect]
     signature = RequestValidator(key).compute_signature(callback.url, callback.fields if method == "POST" else {})
     assert callback.headers["x-twilio-signature"] == signature
-    control.post("/settle", {"timeout": 60})
+    control.post("/wait-until-idle", {"timeout": 60})
     (entry,) = [each for each in control.get("/callbacks").body["callbacks"] if each["url"].startswith(stored)]
     assert (entry["signature"], entry["signed"].startswith(callback.url)) == (signature, True)

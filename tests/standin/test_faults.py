@@ -253,7 +253,7 @@ def test_media_fault(control: ControlClient, api: HttpFunctionClient, dialect: s
         control.post("/clock", {"advance": 5})
         api.post(*path, form={"Status": "stopped"})
         control.post("/clock", {"advance": 2})
-        assert control.post("/settle", {"timeout": 60}).body == {"left": []}
+        assert control.post("/wait-until-idle", {"timeout": 60}).body == {"left": []}
         body = api.get(*path).body
         shown.append((body["status"], int(body["error_code"] or 0)))
     assert shown == [("absent", 16102), ("completed", 0)]

@@ -170,7 +170,7 @@ def test_doubled_slashes_count_as_one(
     assert send("POST", recording, "Status=paused").body["status"] == "paused"
     assert send("POST", recording, "Status=stopped").body["status"] == "stopped"
     assert control.post("/clock", {"advance": 5}).status == 200
-    assert control.post("/settle", {"timeout": 60}).status == 200
+    assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
     audio = send("GET", f"{recording}.wav")
     head = send("HEAD", f"{recording}.wav")
     assert (audio.status, head.status, head.headers["content-length"]) == (200, 200, str(len(audio.content)))
@@ -511,7 +511,7 @@ def test_empty_response_has_no_content_type(api: HttpFunctionClient, control: Co
     api.post(*path, recording, form={"Status": "stopped"})
     control.post("/clock", {"advance": 2})
     assert control.post("/clock", {"advance": 5}).status == 200
-    assert control.post("/settle", {"timeout": 60}).status == 200
+    assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
     audio = f"{api.base}/Recordings/{recording}.wav"
     known = {"If-None-Match": "*"}
     for status, answer in (

@@ -42,7 +42,7 @@ def test_clients_replace_the_suffix_of_a_recording(
     assert control.post("/clock", {"advance": 5}).status == 200
     call.update(status="completed")
     assert control.post("/clock", {"advance": 5}).status == 200
-    assert control.post("/settle", {"timeout": 60}).status == 200
+    assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
 
     nested = call.recordings(recording.sid).fetch().uri
     of_account = urlsplit(sdk.recordings(recording.sid).fetch().media_url).path + ".json"

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner
 
-from tapedeck.background.webhook_delivery import RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
@@ -29,6 +28,8 @@ from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
+
+RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400)
 
 SOURCES = [str(ROOT / folder) for folder in SOURCE_FOLDERS]
 
@@ -83,7 +84,7 @@ def run_scenario(standin: StandIn, receiver: Receiver) -> list[Any]:
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
     control.post("/clock", {"advance": 1})
-    assert control.post("/settle", {"timeout": 60}).status == 200
+    assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
     callbacks = [{**each, "attempts": len(each["attempts"])} for each in control.get("/callbacks").body["callbacks"]]
     requests = [{**each, "milliseconds": 0} for each in control.get("/requests").body["requests"]]
     conference = control.post("/conferences", {"record": True}).body
@@ -146,7 +147,7 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
         form = {"RecordingStatusCallback": url, "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
         (first,) = receiver.wait_for(1)
-        control.post("/settle", {"timeout": 60})
+        control.post("/wait-until-idle", {"timeout": 60})
         control.post("/clock", {"advance": 61})
         (_, second) = receiver.wait_for(2)
         assert first == second
@@ -211,7 +212,7 @@ def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
         call = control.post("/calls").body["sid"]["twilio"]
         form = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
-        control.post("/settle", {"timeout": 60})
+        control.post("/wait-until-idle", {"timeout": 60})
         before = datetime.fromisoformat(control.post("/clock").body["now"])
         after = datetime.fromisoformat(control.post("/clock", {"advance": 4 * 86_400}).body["now"])
         assert 0 <= (after - before).total_seconds() - 4 * 86_400 < 60
@@ -374,6 +375,7 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--deliveries", "never"), "'never' is not one of"),
         (("--store", "disk"), "'disk' is not one of"),
         (("--engine", "asterisk"), "'asterisk' is not one of"),
+        (("--allow-host", "http://tapedeck"), "is not a host: use a name or an address"),
         (("--engine", "external", "--seed", "1"), "--seed needs --engine simulated or none"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
     ],

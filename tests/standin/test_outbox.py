@@ -147,7 +147,7 @@ def test_numbers_continue_above_the_highest_known_one(world: World) -> None:
     world.add("one", "a")
     world.outbox.continue_above(3)
     world.add("one", "b")
-    assert [event["seq"] for event in world.outbox.waiting()] == [501, 502]
+    assert [event["seq"] for event, _ in world.outbox.waiting()] == [501, 502]
 
 
 def test_forgets_an_account(world: World) -> None:
@@ -157,3 +157,17 @@ def test_forgets_an_account(world: World) -> None:
     world.outbox.forget("a")
     assert world.due() == ["kept"]
     assert world.outbox.waiting("a") == []
+
+
+def test_waiting_events_have_the_time_when_they_are_due(world: World) -> None:
+    """An event that waits for an earlier one of its subject is due with that one, at the latest once that is parked."""
+    world.add("one", "first")
+    world.add("one", "second")
+    world.add("two", "other")
+
+    def due() -> list[tuple[str, int]]:
+        return [(event["name"], at - world.now) for event, at in world.outbox.waiting()]
+
+    assert due() == [("first", 0), ("second", 0), ("other", 0)]
+    world.answer("first", "later")
+    assert due() == [("first", 200), ("second", 200), ("other", 0)]

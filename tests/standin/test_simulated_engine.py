@@ -190,7 +190,8 @@ def test_uploads_the_capture(tapedeck: TapedeckDouble, engine: SimulatedEngine) 
     tapedeck.now += 999
     assert not engine.finish_due_media()
     tapedeck.now += 1
-    assert (engine.due(), engine.due(ACCOUNT), engine.due("b" * 32)) == ([RECORDING], [RECORDING], [])
+    uploads = [[each.recording for each in engine.uploads(account)] for account in (None, ACCOUNT, "b" * 32)]
+    assert uploads == [[RECORDING], [RECORDING], []]
     assert engine.finish_due_media()
     run(engine)
     (file,) = tapedeck.files
@@ -210,7 +211,7 @@ def test_uploads_the_capture(tapedeck: TapedeckDouble, engine: SimulatedEngine) 
         "rate": 8000,
     }
     assert {name: event[name] for name in expected} == expected
-    assert (engine.captures, engine.due()) == ({}, [])
+    assert (engine.captures, engine.uploads()) == ({}, [])
 
 
 def test_upload_waits_until_the_stop_is_known(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
@@ -274,7 +275,7 @@ def test_an_unknown_upload_is_requested_for_five_minutes(tapedeck: TapedeckDoubl
     # The first answer is no 404; the requests of five minutes follow, a second apart.
     assert (len(results), len(tapedeck.bodies("uploads")), results[-1]) == (302, 302, True)
     assert tapedeck.lines == [f"engine: the media of recording {RECORDING} were not accepted: unknown"]
-    assert (engine.captures, engine.due(), tapedeck.files) == ({}, [], [])
+    assert (engine.captures, engine.uploads(), tapedeck.files) == ({}, [], [])
     assert tapedeck.reported() == [("recording.started",), ("recording.stopped",)]
 
 
@@ -555,7 +556,7 @@ def test_a_capture_is_discarded_if_its_start_is_refused(tapedeck: TapedeckDouble
     run(engine)
     tapedeck.now += 5_000
     assert tapedeck.reported("version") == [("recording.started", 1), ("recording.stopped", 2)]
-    assert (tapedeck.bodies("sessions")[-1]["live"], engine.due(), engine.finish_due_media()) == ([], [], False)
+    assert (tapedeck.bodies("sessions")[-1]["live"], engine.uploads(), engine.finish_due_media()) == ([], [], False)
 
 
 def test_superseded_engine_ends(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:

@@ -167,7 +167,7 @@ def test_twilio_sdk_records_without_callbacks(
         for recording in (silent, chosen):
             control.post(f"/calls/{recording.call_sid}/hangup")
         control.post("/clock", {"advance": 2})
-        assert control.post("/settle", {"timeout": 60}).status == 200
+        assert control.post("/wait-until-idle", {"timeout": 60}).status == 200
         statuses = [client.recordings(recording.sid).fetch().status for recording in (silent, chosen)]
     finally:
         client.http_client.session.close()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tapedeck import observability
 from tapedeck.background import engine_events, event_batches, handlers
+from tapedeck.domain.errors import StoreBusy
 from tests.template.rules import Rule, triggers_of
 from tests.template.translation import Stack
 
@@ -53,13 +54,13 @@ def _emitted() -> frozenset[str]:
     with redirect_stdout(StringIO()) as written:
         log = observability.CanonicalLog("metrics")
         for status in range(200, 600):
-            for is_busy in (False, True):
+            for error in (None, StoreBusy()):
                 log.request(
                     operation="o", dialect="d", account=None, sid=None, status=status, code=None, request_id="r",
-                    started=0, is_busy=is_busy,
+                    started=0, error=error,
                 )  # fmt: skip
                 log.engine_request(
-                    operation="o", engine=None, status=status, code=None, request_id="r", started=0, is_busy=is_busy
+                    operation="o", engine=None, status=status, code=None, request_id="r", started=0, error=error
                 )
         log.engine_clock(operation="o", engine="e", boot="b", skew_ms=1, is_excessive=True)
         log.unsent_command("a", "r", 1)
@@ -105,20 +106,37 @@ def metrics_of_alarms(stack: Stack) -> list[dict[str, Any]]:
 
 
 def throttling_has_alarms(stack: Stack) -> Iterator[str]:
-    """Each table has an alarm for throttled reads and writes, and the gateway one for its own errors."""
+    """Throttled reads and writes of each table, and errors of the gateway, have alarms.
+
+    So have throttled functions, those without routes also by themselves, and the use of the quota of concurrency.
+    """
     alarms = [
-        (alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref"))
+        (alarm["Namespace"], alarm["MetricName"], _logical_id(dimension["Value"]))
         for alarm in metrics_of_alarms(stack)
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions") or [{"Value": "all"}]
     ]
     expected = [
         ("AWS/DynamoDB", f"{kind}ThrottleEvents", table)
         for table in stack.of_type("DynamoDB::Table")
         for kind in ("Read", "Write")
     ]
-    for each in (*expected, ("AWS/ApiGateway", "5xx", "Api")):
+    routed = stack.routed()
+    expected += [
+        ("AWS/Lambda", "Throttles", function)
+        for function in stack.functions
+        if function not in routed and triggers_of(stack, function)
+    ]
+    expected += [
+        ("AWS/ApiGateway", "5xx", "Api"),
+        ("AWS/Lambda", "Throttles", "all"),
+        ("AWS/Usage", "ResourceCount", "ConcurrentExecutions"),
+    ]
+    for each in expected:
         if each not in alarms:
             yield f"no alarm for {' '.join(each)}"
+    metrics = [alarm["Metrics"] for alarm in stack.of_type("CloudWatch::Alarm").values() if "Metrics" in alarm]
+    if not any("SERVICE_QUOTA(used)" in each[0]["Expression"] for each in metrics):
+        yield "concurrency is compared with no quota"
 
 
 def failures_have_alarms(stack: Stack) -> Iterator[str]:
@@ -126,7 +144,7 @@ def failures_have_alarms(stack: Stack) -> Iterator[str]:
     watched = [
         (alarm["MetricName"], _logical_id(dimension["Value"]))
         for alarm in metrics_of_alarms(stack)
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions", ())
     ]
     expected = []
     for name, queue in stack.of_type("SQS::Queue").items():
@@ -163,4 +181,19 @@ def _logical_id(value: Any) -> str:
             return str(value)
 
 
-RULES: Final[tuple[Rule, ...]] = (alarms_notify, metrics_have_alarms, throttling_has_alarms, failures_have_alarms)
+def alarms_of_other_accounts_use_no_key(stack: Stack) -> Iterator[str]:
+    """CloudWatch may use the key of the alarms' topic only for alarms of this account."""
+    for statement in stack.properties("AlarmsKey")["KeyPolicy"]["Statement"]:
+        if "Service" in statement["Principal"] and statement.get("Condition") != {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        }:
+            yield f"{statement['Principal']} may use the key for {statement.get('Condition', 'every account')}"
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    alarms_notify,
+    metrics_have_alarms,
+    throttling_has_alarms,
+    failures_have_alarms,
+    alarms_of_other_accounts_use_no_key,
+)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb import items
-from tapedeck.background.webhook_delivery import LEASE_MS
 from tapedeck.domain.recording import Parent, ParentKind
 from tests.template.rules import Rule
-from tests.template.translation import Stack, listed, mentions, target
+from tests.template.translation import Stack, if_true, listed, mentions, target
+
+LEASE_MS: Final = 60_000
 
 RETENTION: Final = 14 * 86_400
 """Seconds: the maximum retention of SQS."""
@@ -17,16 +18,25 @@ MAX_RECEIVES: Final = 5
 VISIBILITY_FACTOR: Final = 6
 """Minimum ratio of visibility timeout to function timeout, as AWS recommends."""
 
+LANES: Final = {
+    "CallbacksQueue": ("CALLBACKS_QUEUE", "CALLBACK_CONCURRENCY", "CallbackConcurrency"),
+    "CallbackRetriesQueue": ("CALLBACK_RETRIES_QUEUE", "CALLBACK_RETRY_CONCURRENCY", "CallbackRetryConcurrency"),
+}
+"""The queues of callbacks: the variables with their URL and concurrency, and the parameter of the latter."""
+
+LANE_VISIBILITY: Final = 90
+"""Seconds, three times the sender's timeout: a failed message blocks its group, which recordings share."""
+
 DAY: Final = 86_400
 MAX_DAYS: Final = 30
 """Maximum retention of failed batches."""
 
 EVENT_SOURCES: Final = {
-    "PublishChangesFunction": ("RecordingsTable", 100),
-    "FinishRecordingFunction": ("FinishingQueue", 1),
-    "DeliverCallbackFunction": ("CallbacksQueue", 1),
+    "PublishChangesFunction": [("RecordingsTable", 100)],
+    "FinishRecordingFunction": [("FinishingQueue", 1)],
+    "DeliverCallbackFunction": [("CallbacksQueue", 1), ("CallbackRetriesQueue", 1)],
 }
-"""Event source and batch size of each function."""
+"""Event sources and their batch sizes of each function."""
 
 
 STANDARD_QUEUES: Final = frozenset({"EngineCommandsDeadLetterQueue", "FinishingQueue", "FinishingDeadLetterQueue"})
@@ -72,44 +82,50 @@ def queues_are_fifo_and_encrypted(stack: Stack) -> Iterator[str]:
 
 
 def queues_have_dead_letter_queues(stack: Stack) -> Iterator[str]:
-    """Each queue has a separate dead-letter queue after five receives, which no function reads."""
+    """Each queue has a separate dead-letter queue after five receives, which no function reads.
+
+    Those of callbacks share one: what is to be done about a dead callback does not depend on its queue.
+    """
     queues = stack.of_type("SQS::Queue")
-    dead_letter_queues: list[str] = []
+    taken: list[str] = []
     for name, queue in queues.items():
         if name.endswith("DeadLetterQueue"):
             continue
         redrive = queue.get("RedrivePolicy", {})
         dead_letter_queue = target(redrive.get("deadLetterTargetArn"))
-        if (
-            redrive.get("maxReceiveCount") != MAX_RECEIVES
-            or dead_letter_queue not in queues
-            or dead_letter_queue in dead_letter_queues
-        ):
+        is_own = dead_letter_queue == "CallbacksDeadLetterQueue" if name in LANES else dead_letter_queue not in taken
+        if redrive.get("maxReceiveCount") != MAX_RECEIVES or dead_letter_queue not in queues or not is_own:
             yield f"{name} has the redrive policy {redrive}"
-        dead_letter_queues.append(dead_letter_queue)
+        taken.append(dead_letter_queue)
     for name in queues:
         is_read = any(mentions(each, name) for each in stack.of_type("Lambda::EventSourceMapping").values())
         if name.endswith("DeadLetterQueue") and (
-            name not in {*dead_letter_queues, *RUNTIME_DEAD_LETTER_QUEUES} or is_read or "RedrivePolicy" in queues[name]
+            name not in {*taken, *RUNTIME_DEAD_LETTER_QUEUES} or is_read or "RedrivePolicy" in queues[name]
         ):
             yield f"{name} is not a dead-letter queue"
 
 
 def visibility_timeouts_exceed_readers(stack: Stack) -> Iterator[str]:
-    """Visibility timeouts are six times the reader's timeout; the delivery lease exceeds the sender's timeout."""
+    """Visibility timeouts are six times the reader's timeout, or 90 seconds for callbacks.
+
+    The lease of a delivery is longer than the sender's timeout, and ends before its message returns.
+    """
     queues = stack.of_type("SQS::Queue")
     for mapping in stack.of_type("Lambda::EventSourceMapping").values():
         source, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
         timeout = stack.properties(function)["Timeout"]
-        if source in queues and queues[source].get("VisibilityTimeout", 30) < VISIBILITY_FACTOR * timeout:
+        visible = queues[source].get("VisibilityTimeout", 30) if source in queues else None
+        if visible is None:
+            continue
+        if visible != LANE_VISIBILITY if source in LANES else visible < VISIBILITY_FACTOR * timeout:
             yield f"{source} may redeliver while {function} runs"
     sender = stack.properties("DeliverCallbackFunction")["Timeout"]
-    if not sender * 1000 <= LEASE_MS <= queues["CallbacksQueue"].get("VisibilityTimeout", 30) * 1000:
+    if not sender * 1000 <= LEASE_MS < LANE_VISIBILITY * 1000:
         yield f"a lease of {LEASE_MS} ms does not fit a sender of {sender} s"
 
 
 def readers_report_batch_failures(stack: Stack) -> Iterator[str]:
-    """Each reader has one event source and reports failed records individually."""
+    """Each reader has its event sources and reports failed records individually."""
     found: dict[str, list[Any]] = {}
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         source = mapping["EventSourceArn"]["Fn::GetAtt"][0]
@@ -118,9 +134,35 @@ def readers_report_batch_failures(stack: Stack) -> Iterator[str]:
             yield f"{name} repeats the whole batch when one record fails"
         if mapping.get("Enabled", True) is not True:
             yield f"{name} is disabled"
-    expected = {function: [source] for function, source in EVENT_SOURCES.items()}
-    if found != expected:
+    if found != EVENT_SOURCES:
         yield f"event sources are {found}"
+
+
+def senders_of_callbacks_are_limited(stack: Stack) -> Iterator[str]:
+    """Each queue of callbacks has its own number of senders, which every function that queues callbacks knows (C-291).
+
+    Both numbers are at least two, the least that Lambda permits, and together less than the quota of a new AWS account.
+    """
+    defaults = {name: stack.content["Parameters"][name] for _, _, name in LANES.values()}
+    for name, parameter in defaults.items():
+        if parameter["MinValue"] != _MIN_CONCURRENCY:
+            yield f"{name} may be {parameter['MinValue']}"
+    if sum(int(parameter["Default"]) for parameter in defaults.values()) >= _NEW_ACCOUNT_QUOTA:
+        yield "callbacks use up the quota of a new AWS account"
+    for queue, (url, concurrency, parameter_name) in LANES.items():
+        for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
+            limit = mapping.get("ScalingConfig")
+            if target(mapping["EventSourceArn"]) == queue and limit != {"MaximumConcurrency": {"Ref": parameter_name}}:
+                yield f"{name} is limited by {limit}"
+        for function, properties in stack.functions.items():
+            variables = properties["Environment"]["Variables"]
+            known = variables.get(concurrency), variables.get(url)
+            if known not in ((None, None), ({"Ref": parameter_name}, {"Ref": queue})):
+                yield f"{function} knows {known} of {queue}"
+
+
+_MIN_CONCURRENCY: Final = 2
+_NEW_ACCOUNT_QUOTA: Final = 10
 
 
 def stream_failures_are_bounded(stack: Stack) -> Iterator[str]:
@@ -221,8 +263,49 @@ def schedule_invokes_the_reconciler(stack: Stack) -> Iterator[str]:
     concurrency = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
     if concurrency != {"Fn::If": ["IsReconcilerConcurrencyReserved", 1, {"Ref": "AWS::NoValue"}]}:
         yield f"reconciler concurrency: {concurrency}"
+    if stack.content["Parameters"]["ReserveReconcilerConcurrency"]["Default"] != "false":
+        yield "a new AWS account, which cannot reserve concurrency, cannot deploy the template"
     if stack.properties("ReconcileFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
         yield "a failed reconciler run is retried in parallel to the next one"
+
+
+def conversions_leave_room(stack: Stack) -> Iterator[str]:
+    """Conversions use half of a new account's concurrency of 10 at most, unless a parameter allows more."""
+    limit = stack.properties("FinishingMapping").get("ScalingConfig", {}).get("MaximumConcurrency")
+    default = stack.content["Parameters"]["FinishingConcurrency"]["Default"]
+    if limit != {"Ref": "FinishingConcurrency"} or default != 5:
+        yield f"conversions have the limit {limit}, by default {default}"
+    reserved = [name for name, properties in stack.functions.items() if "ReservedConcurrentExecutions" in properties]
+    if reserved != ["ReconcileFunction"]:
+        yield f"concurrency is reserved for {reserved}"
+
+
+def retained_resources_have_no_fixed_names(stack: Stack) -> Iterator[str]:
+    """What stays after the stack's deletion or a failed creation cannot collide with a second stack of this name."""
+    fixed = {"BucketName", "TableName", "AliasName", "QueueName", "TopicName", "Name", "FunctionName", "RoleName"}
+    for name, resource in stack.resources.items():
+        if resource.get("DeletionPolicy") == "Retain":
+            yield from (f"{name} has a fixed {each}" for each in sorted(fixed & resource["Properties"].keys()))
+
+
+def domain_events_are_opt_in(stack: Stack) -> Iterator[str]:
+    """Without `PublishDomainEvents` there is no bus, no right to it, and no function that knows it (C-331)."""
+    if stack.content["Parameters"]["PublishDomainEvents"]["Default"] != "false":
+        yield "domain events are published by default"
+    condition = "AreDomainEventsPublished"
+    if stack.resources["EventBus"].get("Condition") != condition:
+        yield "the bus always exists"
+    if stack.content["Outputs"]["EventBusName"].get("Condition") != condition:
+        yield "the output always exists"
+    for function, properties in stack.functions.items():
+        variable = properties["Environment"]["Variables"].get("EVENT_BUS")
+        if variable not in (None, {"Fn::If": [condition, {"Ref": "EventBus"}, ""]}):
+            yield f"{function} always knows the bus"
+        for policy in stack.role(function).get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                is_conditional = statement.get("Fn::If", [""])[0] == condition
+                if mentions(statement, "EventBus") and not is_conditional:
+                    yield f"{function} always may publish"
 
 
 def environments_match_roles(stack: Stack) -> Iterator[str]:
@@ -231,7 +314,7 @@ def environments_match_roles(stack: Stack) -> Iterator[str]:
     resources = {name for kind in kinds for name in stack.of_type(kind)}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"].values()
-        named = {target(value) for value in variables} & resources
+        named = {target(if_true(value)) for value in variables} & resources
         # The redrive policy of a new queue names its dead-letter queue, which needs no right to it.
         named -= {queue for queue, creator in RUNTIME_DEAD_LETTER_QUEUES.items() if creator == function}
         granted = {resource.partition("/")[0] for resource in _granted(stack, function)} & resources
@@ -316,6 +399,15 @@ def uploads_cannot_overwrite(stack: Stack) -> Iterator[str]:
         yield f"open_upload may sign {writes}"
 
 
+def readers_change_only_what_they_make(stack: Stack) -> Iterator[str]:
+    """A function that answers GET may write and delete no audio but mono renditions, which it can make again."""
+    for function in {function for (method, _), function in stack.routes().items() if method == "GET"}:
+        for resource, actions in _granted(stack, function).items():
+            is_audio = resource.startswith("MediaBucket/") and resource != "MediaBucket/*/mono.*"
+            if is_audio and actions - {"s3:GetObject"}:
+                yield f"{function} may {sorted(actions)} on {resource}"
+
+
 def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
     """Return the actions that a function's role allows, by resource."""
     granted: dict[str, set[str]] = {}
@@ -330,15 +422,20 @@ RULES: Final[tuple[Rule, ...]] = (
     queues_have_dead_letter_queues,
     visibility_timeouts_exceed_readers,
     readers_report_batch_failures,
+    senders_of_callbacks_are_limited,
     stream_failures_are_bounded,
     failed_batches_expire,
     empty_objects_expire,
     stream_filter_selects_resources,
     schedule_invokes_the_reconciler,
+    conversions_leave_room,
+    retained_resources_have_no_fixed_names,
+    domain_events_are_opt_in,
     environments_match_roles,
     publishers_know_the_public_url,
     only_one_function_lends_the_role_of_engines,
     publishers_send_to_the_queues_of_engines,
     the_reconciler_reads_no_credentials,
     uploads_cannot_overwrite,
+    readers_change_only_what_they_make,
 )

@@ -132,7 +132,7 @@ class Scenario:
 
     def deliver(self) -> list[str]:
         """Deliver all queued callbacks; return the ids of failed messages."""
-        waiting = list(self._drain("CALLBACKS_QUEUE"))
+        waiting = [*self._drain("CALLBACKS_QUEUE"), *self._drain("CALLBACK_RETRIES_QUEUE")]
         return [failed for body in waiting for failed in self.invoke_with_messages("deliver_callback", [body])]
 
     def confirm_commands(self) -> None:
@@ -605,6 +605,7 @@ def _use_reconciler(scenario: Scenario) -> None:
         _move(scenario, recording, "stopped")
     scenario.capture(never[0].id, _AUDIBLE)
     scenario.capture(left[0].id, _AUDIBLE)
+    _end_with_completed_recording(scenario)
     scenario.lose_changes()
     for ahead in (60, 600, _HOUR, 24 * _HOUR):
         scenario.clock.ahead += ahead

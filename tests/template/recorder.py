@@ -164,11 +164,7 @@ class Recorder:
         elif action == "PutEvents":
             yield from ((action, self.names[entry["EventBusName"]]) for entry in params["Entries"])
         elif "Bucket" in params:
-            bucket = self.names[params["Bucket"]]
-            if action == "PutObject" and params["Key"].endswith("/capture.wav"):
-                yield action, f"{bucket}/*/capture.wav"
-                return
-            yield from ((each, f"{bucket}/*" if each.endswith("Object") else bucket) for each in _S3_RIGHTS[action])
+            yield from self._rights_on_bucket(action, params)
         elif "IndexName" in params:
             yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
         else:
@@ -177,3 +173,20 @@ class Recorder:
             yield _BATCH_RIGHTS.get(action, action), resource
             if "tags" in params:
                 yield "TagQueue", resource
+
+    def _rights_on_bucket(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
+        bucket = self.names[params["Bucket"]]
+        for right in _S3_RIGHTS[action]:
+            if right.endswith("Object"):
+                for each in params.get("Delete", {}).get("Objects", [params]):
+                    yield right, f"{bucket}/{_objects_like(bucket, each['Key'])}"
+            else:
+                yield right, bucket
+
+
+def _objects_like(bucket: str, key: str) -> str:
+    """Return the pattern for an object in all recordings: captures have one format, renditions several."""
+    if bucket != "MediaBucket":
+        return "*"
+    name = key.rpartition("/")[2]
+    return f"*/{name}" if name == "capture.wav" else f"*/{name.partition('.')[0]}.*"

@@ -39,11 +39,12 @@ def policies_have_no_wildcards(stack: Stack) -> Iterator[str]:
 
 
 _ALLOWED_WILDCARDS: Final = (
-    # All objects of a bucket.
-    {"Fn::Sub": "${MediaBucket.Arn}/*"},
+    # All objects of a bucket that has only one kind.
     {"Fn::Sub": "${FailedBatchesBucket.Arn}/*"},
-    # The captures of all recordings.
+    # The captures and the renditions of all recordings.
     {"Fn::Sub": "${MediaBucket.Arn}/*/capture.wav"},
+    {"Fn::Sub": "${MediaBucket.Arn}/*/mono.*"},
+    {"Fn::Sub": "${MediaBucket.Arn}/*/original.*"},
     # Reading a stream requires listing the streams of the table.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
     # The queues of the engines, which create_engine creates.
@@ -195,14 +196,14 @@ _LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 
 
 def only_the_callback_sender_decrypts(stack: Stack) -> Iterator[str]:
-    """Only the callback sender may decrypt signing keys; only its queue invokes it."""
+    """Only the callback sender may decrypt signing keys; only its queues invoke it."""
     decrypting = [function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function)]
     if decrypting != ["DeliverCallbackFunction"]:
         yield f"secrets are decrypted by {decrypting}"
     for function in decrypting:
         for trigger in triggers_of(stack, function):
             queue = stack.resources.get(trigger, {}).get("Properties", {}).get("EventSourceArn")
-            if queue != {"Fn::GetAtt": ["CallbacksQueue", "Arn"]}:
+            if queue not in ({"Fn::GetAtt": [name, "Arn"]} for name in ("CallbacksQueue", "CallbackRetriesQueue")):
                 yield f"{function} can be invoked through {trigger}"
 
 
@@ -304,7 +305,7 @@ def encoder_layer_is_where_used(stack: Stack) -> Iterator[str]:
         puts = any(
             "s3:PutObject" in listed(statement["Action"])
             and mentions(statement["Resource"], "MediaBucket")
-            and not target(statement["Resource"]).endswith("/capture.wav")
+            and any(not target(each).endswith("/capture.wav") for each in listed(statement["Resource"]))
             for statement in stack.statements(function)
         )
         if has_layer != puts:
@@ -388,7 +389,7 @@ def stages_throttle_and_log(stack: Stack) -> Iterator[str]:
         if log.get("DestinationArn") != {"Fn::GetAtt": ["AccessLogs", "Arn"]}:
             yield f"{name} has no access log"
         logged = set(re.findall(r"\$context\.([\w.]+)", log.get("Format", "")))
-        if not {"requestId", "routeKey", "status"} <= logged:
+        if not {"requestId", "awsEndpointRequestId", "routeKey", "status"} <= logged:
             yield f"{name} logs only {sorted(logged)}"
         for variable in sorted(logged):
             if any(field in variable.lower() for field in FORBIDDEN_LOG_FIELDS):

@@ -80,7 +80,9 @@ class Stack:
     def statements(self, function: str) -> list[dict[str, Any]]:
         """Return the statements of the inline policies of a function's role, and one for each role that trusts it."""
         policies = self.role(function).get("Policies", [])
-        inline = [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+        inline = [
+            if_true(statement) for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])
+        ]
         return [*inline, *self._trusting(self.properties(function)["Role"])]
 
     def _trusting(self, principal: Any) -> Iterator[dict[str, Any]]:
@@ -108,6 +110,11 @@ class Stack:
 def listed(value: Any) -> list[Any]:
     """Return a list of a value that CloudFormation accepts as one item or a list."""
     return value if isinstance(value, list) else [value]
+
+
+def if_true(value: Any) -> Any:
+    """Return what a value is while its condition, if it has one, is true."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
 
 
 def target(value: Any) -> str:

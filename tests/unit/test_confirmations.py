@@ -105,7 +105,7 @@ class World:
             within_ms,
             lambda: self.time,
             lambda: NOW,
-            lambda recording: self.log.append(f"unsent {recording.id[0]}"),
+            lambda recording, _error: self.log.append(f"unsent {recording.id[0]}"),
         )
 
     def wait(self, recording: Recording = PAUSED) -> Recording:

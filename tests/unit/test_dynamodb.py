@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.adapters.dynamodb.client import (
-    MAX_CONFLICT_ATTEMPTS,
     DynamoDBTable,
+    Write,
     from_attributes,
     to_attribute,
     to_attributes,
 )
-from tapedeck.domain.errors import StoreThrottled
+from tapedeck.domain.errors import StoreBusy, StoreThrottled
 
 quick = settings(max_examples=40, deadline=None, database=None)
 SCALARS = (
@@ -103,8 +104,59 @@ class _UnprocessedClient:
 
 
 def test_a_batch_with_unprocessed_keys_raises_throttled() -> None:
-    """Keys that stay unprocessed at every attempt raise `StoreThrottled` rather than shorten the list."""
+    """Keys that stay unprocessed at each of five attempts raise `StoreThrottled` rather than shorten the list."""
     client: Any = _UnprocessedClient()
     with pytest.raises(StoreThrottled):
         DynamoDBTable(client, "t", lambda _seconds: None).get_many([{"PK": "a", "SK": "b"}])
-    assert client.requests == MAX_CONFLICT_ATTEMPTS
+    assert client.requests == 5
+
+
+class _ConflictingClient:
+    """A client whose transactions meet another one every time."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        """Reject the transaction, as DynamoDB does while another one changes an item of it."""
+        self.tokens.append(request["ClientRequestToken"])
+        answer: Any = {
+            "Error": {"Code": "TransactionCanceledException"},
+            "CancellationReasons": [{"Code": "TransactionConflict"}],
+        }
+        raise ClientError(answer, "TransactWriteItems")
+
+
+def test_the_attempts_of_a_transaction_have_one_token() -> None:
+    """All five attempts of a transaction have its token, and the next transaction has another one (REL-3)."""
+    client: Any = _ConflictingClient()
+    waits: list[float] = []
+    table = DynamoDBTable(client, "t", waits.append)
+    write = Write({"PK": "a", "SK": "b"}, delete=True)
+    for _ in range(2):
+        with pytest.raises(StoreBusy):
+            table.transact([write])
+    first, other = client.tokens[0], client.tokens[5]
+    assert client.tokens == [first] * 5 + [other] * 5
+    assert first != other
+    # 20, 40, 80 and 160 ms with full jitter, for each of the two transactions (REL-2).
+    assert len(waits) == 8
+    assert all(0 <= wait <= limit for wait, limit in zip(waits, [0.02, 0.04, 0.08, 0.16] * 2, strict=True))
+
+
+class _PagingClient:
+    """A client whose queries return one item at a time, of five."""
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Return the item after the start key, and its key if there are more."""
+        number = int(request.get("ExclusiveStartKey", {"N": "0"})["N"])
+        more = {"LastEvaluatedKey": {"N": str(number + 1)}} if number < 4 else {}
+        return {"Items": [{"SK": {"N": str(number)}}], **more}
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 5), (1, 1), (3, 3), (9, 5)])
+def test_a_query_reads_on_until_it_has_enough(limit: int | None, expected: int) -> None:
+    """A query goes on where a response ended, which has at most a megabyte, until all or enough items are read."""
+    client: Any = _PagingClient()
+    table = DynamoDBTable(client, "t", lambda _seconds: None)
+    assert table.query("PK = :pk", {"pk": "a"}, limit=limit) == [{"SK": number} for number in range(expected)]

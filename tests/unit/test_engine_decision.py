@@ -247,6 +247,7 @@ PARTICIPANTS: Final[list[Row]] = [
     (Situation(conference=room, participant=muting), mutes, {"version": 1}, STALE),
     (Situation(conference=room, participant=inside), coaches, {}, WRONG_STATE),
     (Situation(conference=room, participant=inside, coached=gone), coaches, {}, WRONG_STATE),
+    (Situation(conference=room, participant=inside, coached=inside), coaches, {}, WRONG_STATE),
     (
         Situation(conference=room, participant=inside, coached=replace(inside, call=OTHER)), coaches, {},
         Apply(StateChange.CHANGE_PARTICIPANT),
@@ -390,6 +391,7 @@ REFUSALS: Final[list[Row]] = [
     (at(unstarted), refuses("unsupported"), {"version": 1}, Apply(StateChange.STOP_UNSTARTED, is_step=True)),
     (at(unstarted), refuses("no_space", final=False), {"version": 1}, Apply(StateChange.NOTE_REFUSAL)),
     (at(running), refuses("gone"), {"version": 1}, Apply(StateChange.MOVE_RECORDING)),
+    (at(pausing), refuses("gone", final=False), {"version": 2}, Apply(StateChange.NOTE_REFUSAL)),
     (at(stopping), refuses("gone"), {"version": 2}, Confirm(2)),
     (at(stopped), refuses("gone"), {"version": 2}, REPEATED),
     (at(pausing), refuses("unsupported"), {"version": 2}, Apply(StateChange.NOTE_REFUSAL)),

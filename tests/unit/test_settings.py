@@ -1,11 +1,14 @@
 """Settings, read from environment variables."""
 
 import re
+from typing import Final
 
 import pytest
 
 from tapedeck.domain.account import MediaAccess
-from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+from tapedeck.settings import STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+
+MAX_CREDENTIAL_CACHE_SECONDS: Final = 60
 
 TABLES = {"RECORDINGS_TABLE": "r", "CREDENTIALS_TABLE": "c"}
 

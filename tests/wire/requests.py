@@ -126,10 +126,12 @@ def find_request(method: str, path: str, user: str = "") -> Request:
     dialect: DialectName = "signalwire" if path.startswith(_OTHER_ROOT) else "twilio"
     place = path.removeprefix(_OTHER_ROOT)
     route, sids = _route(place.removeprefix(_ROOT))
-    if not place.startswith(f"{_ROOT}/") or "" in sids:
-        route, sids = _NO_ROUTE, []
-    elif route.nouns[0] == "Accounts" and sids and sids[0]:
+    is_below_root = place.startswith(f"{_ROOT}/")
+    if is_below_root and route.nouns[0] == "Accounts" and sids and sids[0]:
+        # Also if a later segment is empty.
         dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(sids[0])), dialect)
+    if not is_below_root or "" in sids:
+        route, sids = _NO_ROUTE, []
     elif route == _ACCOUNTS:
         dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(user)), dialect)
         dialect = "twilio" if _requested("twilio", "key").fullmatch(user) else dialect

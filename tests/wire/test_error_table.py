@@ -137,7 +137,7 @@ def test_other_statuses_are_refused(dialect: str, status: int) -> None:
 NOT_IN_THE_DATA = {
     # Twilio ignores the cancellation of an answered call, and warns about status callbacks. An unavailable store is
     # answered as an internal error.
-    "twilio": {"CallAnswered", "StoreUnavailable", "callback_url", "event"},
+    "twilio": {"CallAnswered", "StoreUnavailable", "StoreUnresolved", "callback_url", "event"},
     # SignalWire has no labels, no names of conferences in paths, no `Twilio.CURRENT` and no choice of channels. It
     # skips pages without a token.
     "signalwire": {
@@ -145,6 +145,7 @@ NOT_IN_THE_DATA = {
         "LabelInUse",
         "NotDualChannel",
         "StoreUnavailable",
+        "StoreUnresolved",
         "label",
         "page_token_missing",
         "ConferenceReadByName",

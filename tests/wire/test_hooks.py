@@ -1,4 +1,4 @@
-"""Tests that every response that the tests receive, and every callback that they render, is checked."""
+"""Tests that every response, every rendered callback and every request to DynamoDB of the tests is checked."""
 
 import os
 import subprocess
@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.client import DIALECTS, FunctionClient
 from tests.wire.callbacks import checked_callbacks
 from tests.wire.gateway import checked_gateways, checked_standin
+from tests.wire.storage_requests import checked_storage_requests
 
 ACCOUNT, CALL = "5f0c3b1e8d274a69b7c2d41e9a60f835", "0b7d9c52e1f64a3885c06d2f7e914ba3"
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "7f0c"}
@@ -56,6 +60,73 @@ def test_every_rendered_callback_is_checked(dialect: str, noun: str, monkeypatch
     with checked_callbacks(reports.append):
         assert getattr(callbacks, noun)(None, None, "") is wrong
     assert [report.splitlines()[0] for report in reports] == [f"{dialect} callback about a {noun}"]
+
+
+PUT = {"Put": {"TableName": "t", "Item": {"PK": {"S": "a"}}}}
+WEAK_READS: list[tuple[str, dict[str, Any]]] = [
+    ("get_item", {"TableName": "t", "Key": {}}),
+    ("get_item", {"TableName": "t", "Key": {}, "ConsistentRead": False}),
+    ("query", {"TableName": "t", "ConsistentRead": False}),
+    ("batch_get_item", {"RequestItems": {"t": {"Keys": [], "ConsistentRead": True}, "u": {"Keys": []}}}),
+]
+STRONG_READS: list[tuple[str, dict[str, Any]]] = [
+    ("get_item", {"TableName": "t", "Key": {}, "ConsistentRead": True}),
+    ("query", {"TableName": "t", "ConsistentRead": True}),
+    ("query", {"TableName": "t", "IndexName": "status", "ConsistentRead": False}),
+    ("batch_get_item", {"RequestItems": {"t": {"Keys": [], "ConsistentRead": True}}}),
+]
+
+
+class _SilentClient:
+    """A database without a connection, whose answers are empty."""
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda **_request: {}
+
+
+def _botocore_client() -> Any:
+    """A client of botocore whose requests are answered in this process."""
+    client = make_client("dynamodb")
+
+    def answer(request: Any, **_context: object) -> AWSResponse:
+        raw: Any = type("Raw", (), {"stream": lambda _self, *_, **__: iter([b"{}"])})()
+        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
+        return AWSResponse(request.url, 200, headers, raw)
+
+    client.meta.events.register("before-send.dynamodb", answer)
+    return client
+
+
+@pytest.mark.parametrize("open_client", [_SilentClient, _botocore_client])
+@pytest.mark.parametrize(("operation", "request_"), WEAK_READS)
+def test_a_weak_read_is_reported(open_client: Any, operation: str, request_: dict[str, Any]) -> None:
+    """A read of a table that is not strongly consistent is reported, with each kind of client (REL-29)."""
+    reports: list[str] = []
+    with checked_storage_requests(reports.append):
+        table = DynamoDBTable(open_client(), "t", lambda _seconds: None)
+        for sent, body in [*STRONG_READS, (operation, request_)]:
+            getattr(table._client, sent)(**body)
+    assert len(reports) == 1
+    assert "without ConsistentRead" in reports[0]
+
+
+@pytest.mark.parametrize("open_client", [_SilentClient, _botocore_client])
+@pytest.mark.parametrize(
+    ("token", "report"),
+    # Without a token, botocore makes one for each attempt, in another form.
+    [("a" * 32, "two transactions with the token"), ("", "with the token"), ("a" * 31, "with the token 'aaa")],
+)
+def test_a_transaction_without_a_token_of_its_own_is_reported(open_client: Any, token: str, report: str) -> None:
+    """A transaction without a token, or with that of another transaction, is reported; its repetition is not."""
+    first = {"TransactItems": [PUT], "ClientRequestToken": "a" * 32}
+    other = {"TransactItems": [PUT, PUT], **({"ClientRequestToken": token} if token else {})}
+    reports: list[str] = []
+    with checked_storage_requests(reports.append):
+        table = DynamoDBTable(open_client(), "t", lambda _seconds: None)
+        for request in (first, first, {**other, "ClientRequestToken": "b" * 32}, other):
+            table._client.transact_write_items(**request)
+    assert len(reports) == 1
+    assert report in reports[0]
 
 
 @pytest.mark.ci

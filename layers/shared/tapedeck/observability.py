@@ -7,17 +7,47 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
+from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreUnresolved, TapedeckError
 from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
 _NOT_YOURS: Final = "not_yours"
 _DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs", "UploadAgeMs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the line of a background function is about (REL-28).
+
+    All are ids of 32 hex digits, except: `event`, the id of the stream record or message; `kind`, the type of the event
+    or command, logged as `type`; `delivery`, the id of a callback at its resource `sid`; `engine`, a name.
+    """
+
+    account: str | None = None
+    sid: str | None = None
+    call: str | None = None
+    conference: str | None = None
+    recording: str | None = None
+    version: int | None = None
+    event: str | None = None
+    kind: str | None = None
+    delivery: str | None = None
+    engine: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the line, in their order."""
+        names = ("sid", "call", "conference", "recording", "version", "delivery", "engine", "event")
+        return {"account": self.account, **{name: getattr(self, name) for name in names}, "type": self.kind}
 
 
 class CanonicalLog:
@@ -44,10 +74,7 @@ class CanonicalLog:
         code: int | None,
         request_id: str,
         started: float,
-        is_busy: bool = False,
-        is_engine_unavailable: bool = False,
-        parameter: str | None = None,
-        reason: str | None = None,
+        error: TapedeckError | None = None,
         call: str | None = None,
         warnings: Sequence[AccountWarning] = (),
         created_id: str | None = None,
@@ -64,21 +91,18 @@ class CanonicalLog:
             code: the vendor's error code.
             request_id: as in the response's `X-Request-Id`.
             started: `time.perf_counter()` at the start of the request.
-            is_busy: whether contention or throttling caused the error; the status for that differs by dialect.
-            is_engine_unavailable: whether the media engine caused the error: it is lost, or did not confirm an update.
-            parameter: the invalid parameter, as spelled on the wire.
-            reason: what is wrong with the parameter, the body or the state; never a value.
+            error: what was raised. The status for contention and throttling differs by dialect.
             call: the id of the call that the warnings are about, 32 hex digits; logged with warnings only.
             warnings: what the client should correct, although the request was done.
             created_id: the id of the resource that the request created, 32 hex digits; of a participant, its call.
             is_forwarded: whether another function answered the request; it has emitted `Busy` or `Faults` itself.
         """
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
-        if is_busy:
+        if isinstance(error, StoreBusy):
             counted["Busy"] = 1
-        elif is_engine_unavailable:
+        elif error is not None and error.is_engine_unavailable:
             counted["EngineUnavailable"] = 1
-        elif status >= FAULT and not is_forwarded:
+        elif (status >= FAULT or isinstance(error, StoreUnresolved)) and not is_forwarded:
             counted["Faults"] = 1
         fields: dict[str, Any] = {
             "operation": operation,
@@ -89,21 +113,16 @@ class CanonicalLog:
             "status": status,
             "code": code,
             "request_id": request_id,
-            "parameter": parameter,
-            "reason": reason,
+            "parameter": error.parameter if error is not None else None,
+            "reason": error.reason if error is not None else None,
+            **_failed_request(error),
         }
         if warnings:
             fields["call"] = call
             fields["warnings"] = [
                 {"parameter": each.parameter, "code": each.code, "reason": each.text} for each in warnings
             ]
-        self._logger.info(
-            "request",
-            extra={
-                **{name: value for name, value in fields.items() if value is not None},
-                **self._metrics(counted),
-            },
-        )
+        self._write("request", fields, counted)
 
     def engine_request(
         self,
@@ -114,7 +133,7 @@ class CanonicalLog:
         code: str | None,
         request_id: str,
         started: float,
-        is_busy: bool = False,
+        error: TapedeckError | None = None,
         field: str | None = None,
         account: str | None = None,
         recording: str | None = None,
@@ -130,7 +149,7 @@ class CanonicalLog:
             code: why the request was refused.
             request_id: as in the response's `X-Request-Id`.
             started: `time.perf_counter()` at the start of the request.
-            is_busy: whether contention or throttling caused the error.
+            error: what was raised, unless it is a refusal.
             field: the path of the invalid field.
             account: 32 hex digits; None if the request is not about one recording.
             recording: the recording that the request is about.
@@ -146,8 +165,9 @@ class CanonicalLog:
             "request_id": request_id,
             "field": field,
             "milliseconds": milliseconds,
+            **_failed_request(error),
         }
-        counted = {"Busy": 1} if is_busy else {"Faults": 1} if status >= FAULT else {}
+        counted = {"Busy": 1} if isinstance(error, StoreBusy) else {"Faults": 1} if status >= FAULT else {}
         if code == _NOT_YOURS:
             counted = {"EngineTrespass": 1}
         self._write("engine_request", fields, counted)
@@ -168,6 +188,7 @@ class CanonicalLog:
         code: str | None = None,
         reason: str | None = None,
         counted: Mapping[str, float] | None = None,
+        error: Exception | None = None,
     ) -> None:
         """Log what became of one event that a media engine reported.
 
@@ -185,6 +206,7 @@ class CanonicalLog:
             code: why it was refused.
             reason: the name of the rule that decided, of the error, or of the first invalid field; never a value.
             counted: metric values by metric name.
+            error: what was raised, for its AWS operation and code.
         """
         fields: dict[str, Any] = {
             "operation": operation,
@@ -199,6 +221,7 @@ class CanonicalLog:
             "outcome": outcome,
             "code": code,
             "reason": reason,
+            **_failed_request(error),
         }
         self._write("engine_event", fields, counted or {})
 
@@ -232,6 +255,8 @@ class CanonicalLog:
 
     def task(
         self,
+        error: Exception | None = None,
+        /,
         *,
         operation: str,
         account: str | None,
@@ -241,21 +266,24 @@ class CanonicalLog:
     ) -> None:
         """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`.
 
+        `error` is what was raised; only its class, AWS operation and code are logged.
         `sid` is the id of the API key, 32 hex digits; `engine` is the name of the media engine.
         """
-        fields = {"operation": operation, "account": account, "sid": sid, "engine": engine, "outcome": outcome}
-        counted = self._metrics({"TaskFaults": 1}) if outcome == "fault" else {}
-        self._logger.info("task", extra={name: value for name, value in fields.items() if value is not None} | counted)
+        subjects = {"operation": operation, "account": account, "sid": sid, "engine": engine, "outcome": outcome}
+        fields = {**subjects, "error": _class_of(error), **_failed_request(error)}
+        self._write("task", fields, {"TaskFaults": 1} if outcome == "fault" else {})
 
     def background(
         self,
         *,
         operation: str,
         outcome: str,
-        account: str | None = None,
-        error: str | None = None,
+        subject: Subject | None = None,
+        error: Exception | None = None,
         counted: Mapping[str, float] | None = None,
-        sid: str | None = None,
+        reason: str | None = None,
+        since: int | None = None,
+        metric: str | None = None,
     ) -> None:
         """Log one record, or one run, of a background function.
 
@@ -263,23 +291,33 @@ class CanonicalLog:
             operation: the function's name.
             outcome: such as done, skipped, failed (it is retried), dropped or refused, or the state of a callback
                 delivery.
-            account: 32 hex digits, if known.
-            error: the error's class name, never its message, which may quote the record.
+            subject: what it is about.
+            error: what was raised. Its class, AWS operation and code are logged, never its message, which may quote the
+                record.
             counted: metric values by metric name.
-            sid: the id of the resource, 32 hex digits, where the outcome needs it.
+            reason: why it has this outcome; never a value of the record.
+            since: since when it waits, in seconds.
+            metric: the metric of this run that counts it; the line of the run has its value.
         """
-        fields = {"operation": operation, "account": account, "sid": sid, "outcome": outcome, "error": error}
-        metrics = self._metrics(counted) if counted else {}
-        self._logger.info(
-            "record", extra={name: value for name, value in fields.items() if value is not None} | metrics
-        )
+        fields = {
+            "operation": operation,
+            **(subject or Subject()).fields,
+            "outcome": outcome,
+            "reason": reason,
+            "since": since,
+            "metric": metric,
+            "error": _class_of(error),
+            **_failed_request(error),
+        }
+        self._write("record", fields, counted or {})
 
-    def unsent_command(self, account: str, recording: str, version: int) -> None:
+    def unsent_command(self, account: str, recording: str, version: int, error: Exception | None = None) -> None:
         """Log that a request that waits could not send its command at once; the stream sends it.
 
-        `account` and `recording` are 32 hex digits each; `version` is the version of the recording.
+        `account` and `recording` are 32 hex digits each; `version` is the version of the recording; `error` is why.
         """
-        fields = {"account": account, "recording": recording, "version": version, "outcome": "unsent"}
+        subjects = {"account": account, "recording": recording, "version": version, "outcome": "unsent"}
+        fields = {**subjects, "error": _class_of(error), **_failed_request(error)}
         self._write("command", fields, {"UrgentSendsFailed": 1})
 
     def unhandled_error(
@@ -290,13 +328,13 @@ class CanonicalLog:
         `event` is the id of the engine event that raised it.
         """
         frames = traceback.extract_tb(error.__traceback__)
-        named = {"request_id": request_id, "event": event}
+        named = {"request_id": request_id, "event": event, **_failed_request(error), **_invocation.get()}
         self._logger.error(
             "fault",
             extra={
                 "operation": operation,
                 **{name: value for name, value in named.items() if value is not None},
-                "error": type(error).__name__,
+                "error": _class_of(error),
                 "where": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
             },
         )
@@ -304,7 +342,8 @@ class CanonicalLog:
     def _write(self, message: str, fields: Mapping[str, Any], counted: Mapping[str, float]) -> None:
         """Write one line with the fields that have a value, and with its metrics."""
         metrics = self._metrics(counted) if counted else {}
-        self._logger.info(message, extra={name: value for name, value in fields.items() if value is not None} | metrics)
+        named = {name: value for name, value in fields.items() if value is not None}
+        self._logger.info(message, extra=named | dict(_invocation.get()) | metrics)
 
     def _metrics(self, counted: Mapping[str, float]) -> dict[str, Any]:
         """Return metrics in CloudWatch's embedded format; the envelope of each set of names is cached."""
@@ -318,3 +357,26 @@ class CanonicalLog:
         envelope = self._envelopes[names]
         emf_header = {**envelope["_aws"], "Timestamp": time.time_ns() // 1_000_000}
         return {**envelope, "_aws": emf_header, **counted}
+
+
+def begin_invocation(event: object, lambda_context: object) -> None:
+    """Put the request ids of API Gateway and of Lambda into every line of this invocation (REL-28)."""
+    request_context = event.get("requestContext") if isinstance(event, Mapping) else None
+    ids = {
+        "gateway_request_id": request_context.get("requestId") if isinstance(request_context, Mapping) else None,
+        "lambda_request_id": getattr(lambda_context, "aws_request_id", None),
+    }
+    _invocation.set({name: value for name, value in ids.items() if isinstance(value, str)})
+
+
+_invocation: Final[ContextVar[Mapping[str, str]]] = ContextVar("invocation", default=MappingProxyType({}))
+"""The request ids of the invocation that runs in this thread."""
+
+
+def _class_of(error: BaseException | None) -> str | None:
+    return type(error).__name__ if error is not None else None
+
+
+def _failed_request(error: BaseException | None) -> dict[str, str | None]:
+    """Return the AWS operation that failed, and its error code (REL-28)."""
+    return {"aws_operation": error.operation, "aws_error": error.code} if isinstance(error, StoreFailure) else {}

@@ -41,10 +41,11 @@ class Settings:
     accounts without their own setting (C-50). Media up to `media_inline_bytes` is returned in the response itself.
     `is_standin` permits the stand-in's fixed credentials.
 
-    For outgoing messages: `callbacks_queue` is a queue URL, `engine_queue_prefix` the URL of each engine's queue up to
-    the engine's name, `event_bus` a name. `public_url` is the scheme and host of this service in callbacks.
-    `callback_retry_hours` is how long a callback is retried after the vendor's own attempts; 0 disables these retries,
-    except for callbacks that could not be signed.
+    For outgoing messages: `callbacks_queue` and `callback_retries_queue` are queue URLs; of their messages,
+    `callback_concurrency` and `callback_retry_concurrency` are in work at once. `engine_queue_prefix` is the URL of
+    each engine's queue up to the engine's name, `event_bus` a name. `public_url` is the scheme and host of this service
+    in callbacks. `callback_retry_hours` is how long a callback is retried after the vendor's own attempts; 0 disables
+    these retries, except for callbacks that could not be signed.
     `callback_allowed_hosts` are non-public hosts that may be called. `callback_host_map` lists pairs of a host and the
     host to connect to instead. `failed_batches_bucket` stores the stream batches that could not be published.
 
@@ -69,6 +70,9 @@ class Settings:
     media_inline_bytes: int = MAX_INLINE_BYTES
     engine_queue_prefix: str = ""
     callbacks_queue: str = ""
+    callback_retries_queue: str = ""
+    callback_concurrency: int = 5
+    callback_retry_concurrency: int = 2
     finishing_queue: str = ""
     event_bus: str = ""
     public_url: str = ""
@@ -130,6 +134,9 @@ class Settings:
             is_standin=is_standin,
             engine_queue_prefix=variables.get("ENGINE_QUEUE_PREFIX", ""),
             callbacks_queue=variables.get("CALLBACKS_QUEUE", ""),
+            callback_retries_queue=variables.get("CALLBACK_RETRIES_QUEUE", ""),
+            callback_concurrency=int(variables.get("CALLBACK_CONCURRENCY", "5")),
+            callback_retry_concurrency=int(variables.get("CALLBACK_RETRY_CONCURRENCY", "2")),
             finishing_queue=variables.get("FINISHING_QUEUE", ""),
             event_bus=variables.get("EVENT_BUS", ""),
             public_url=variables.get("PUBLIC_URL", ""),

@@ -15,7 +15,9 @@ import click
 
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
@@ -51,12 +53,14 @@ from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
 from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
+from tapedeck_standin.gateway.host_guard import HostGuard
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
 from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.scheduler.work_left import UnfinishedWork
 from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
@@ -80,6 +84,7 @@ class AppOptions:
     `fixtures`: resources to create at start-up.
     `from_anywhere`: accept control requests from other machines.
     `engine`: the media engine: the simulated one, an external one, or none.
+    `api_hosts`: hosts that the API answers besides those of `HostGuard`; None: any, with any origin.
     """
 
     clock: VirtualClock | None = None
@@ -89,6 +94,7 @@ class AppOptions:
     fixtures: Fixtures | None = None
     from_anywhere: bool = False
     engine: EngineMode = "simulated"
+    api_hosts: frozenset[str] | None = None
 
 
 def build_application(
@@ -153,6 +159,14 @@ def build_application(
         if setting.engine == "simulated"
         else None
     )
+    database = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
+    callback_source = ReorderingDeliverer(
+        load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults
+    )
+    unfinished = UnfinishedWork(
+        engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
+        DeliveryTable(database), PendingWorkIndex(database),
+    )  # fmt: skip
     scheduler = Scheduler(
         StreamSource(
             stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
@@ -161,8 +175,9 @@ def build_application(
         engine,
         StandardQueueSource(queues.finishing, load_handler(root, "finish_recording")),
         queues.callbacks,
-        ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults),
+        callback_source,
         callback_log,
+        unfinished,
         partial(load_handler(root, "reconcile"), {}, None),
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
@@ -217,16 +232,16 @@ def build_application(
     if engine is not None:
         engine.step()  # its session must be older than everything that it has
     if setting.fixtures is not None:
-        table = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
         # No engine need be alive: what a file describes exists when the stand-in is ready.
-        recordings = Recordings(ResourceTable(table), clock)
+        recordings = Recordings(ResourceTable(database), clock)
         loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(captures, clock)
-    return Application(api, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
+    host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
+    return Application(api, host_guard, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +280,8 @@ def _outbound_clients(
     return OutboundClients(
         commands=engine_queues,
         callbacks=queues.callbacks,
+        # The same queue: each account has threads of its own, so that no account waits for another.
+        callback_retries=queues.callbacks,
         finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),
         webhook_client=callback_log.observe_client(webhook),

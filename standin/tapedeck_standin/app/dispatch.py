@@ -10,6 +10,7 @@ from typing import Final
 from tapedeck.domain.errors import TapedeckError
 from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
 from tapedeck_standin.gateway.api import Api
+from tapedeck_standin.gateway.host_guard import HostGuard
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.sqs_wire import SqsWire
@@ -27,6 +28,7 @@ class Application:
 
     Args:
         api: answers requests as the deployed API would.
+        host_guard: refuses requests of web pages to the API; None admits all.
         control: the control API.
         sqs: the queues of engines in SQS's protocol.
         uploads: the uploads of captures.
@@ -38,6 +40,7 @@ class Application:
     def __init__(
         self,
         api: Api,
+        host_guard: HostGuard | None,
         control: ControlRouter,
         sqs: SqsWire,
         uploads: UploadWire,
@@ -46,6 +49,7 @@ class Application:
         report: Callable[[str], object],
     ) -> None:
         self._api = api
+        self._host_guard = host_guard
         self._control = control
         self._sqs = sqs
         self._uploads = uploads
@@ -99,6 +103,10 @@ class Application:
             return self._sqs.answer(request)
         if self._uploads.serves(request.path):
             return self._uploads.answer(request)
+        if not is_control and self._host_guard is not None:
+            refused = self._host_guard.refuse(request)
+            if refused is not None:
+                return refused
         answer = self._control.answer(request) if is_control else self._api.answer(request)
         if request.path == _EVENTS:
             self._on_engine_events()

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clock import system_clock
@@ -46,6 +47,7 @@ class Options:
     `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
     `engine`: the media engine: the simulated one, an external one, or none.
     `confirm`: which updates of recordings wait until the media engine has confirmed them.
+    `allow_hosts`: further names by which clients reach the API; `*` for all.
     """
 
     port: int = 3000
@@ -66,6 +68,15 @@ class Options:
     control_from_anywhere: bool = False
     engine: EngineMode = "simulated"
     confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
+    allow_hosts: tuple[str, ...] = ()
+
+    @property
+    def api_hosts(self) -> frozenset[str] | None:
+        """Known hosts of the API besides those of `HostGuard`; None for any, because the token is a secret."""
+        if self.token != STANDIN_TOKEN:
+            return None
+        external = urlsplit(self.external_url).hostname
+        return frozenset({*host_names(self.host), *self.allow_hosts, *([external] if external else ())})
 
     @property
     def is_control_open(self) -> bool:
@@ -94,7 +105,8 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     template = Template.load(root / "template.yaml")
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None
     real = system_clock if seeded_random is None else lambda: START
-    clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
+    lag = options.fixtures.seconds if options.fixtures is not None else 0
+    clock = VirtualClock(real, lag, is_frozen=seeded_random is not None)
     settings = {
         "CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries],
         "CONFIRM_UPDATES": options.confirm,
@@ -106,7 +118,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
         names = host_names(options.host)
         setting = AppOptions(
             clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open,
-            engine=options.engine,
+            engine=options.engine, api_hosts=options.api_hosts,
         )  # fmt: skip
         with ExitStack() as stack:
             if seeded_random is not None:

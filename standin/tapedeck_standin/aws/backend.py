@@ -42,8 +42,14 @@ STANDIN_DEFAULTS: Final = {
     "MEDIA_INLINE_BYTES": str(1 << 40),
     "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
     "CALLBACK_ALLOWED_HOSTS": LOOPBACK_HOSTS,
+    "CALLBACK_CONCURRENCY": "65536",
+    "CALLBACK_RETRY_CONCURRENCY": "65536",
 }
-"""The vendor's behaviour; media are always inline: no server answers presigned URLs of the emulated S3."""
+"""The vendor's behaviour; media are always inline: no server answers presigned URLs of the emulated S3.
+
+With so many senders, hardly two recordings, conferences or calls share a FIFO group: only the number of threads limits
+an account.
+"""
 
 _ENVIRONMENT: Final = {
     # Invalid credentials: a request that leaves this machine by mistake fails.

@@ -187,6 +187,13 @@ class MemoryStandardQueue:
             return [message.body for message in self._messages.values()]
 
     @property
+    def visible_times(self) -> list[tuple[str, int]]:
+        """Body of each message, oldest first, and when it can be received (milliseconds)."""
+        with self._changed:
+            self._expire(self._clock())
+            return [(message.body, message.visible) for message in self._messages.values()]
+
+    @property
     def waiting(self) -> int:
         """Number of messages that can be received now."""
         with self._changed:

@@ -17,7 +17,8 @@ from tapedeck.dialects.callbacks import signature_base_url
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
-from tapedeck.ports.deliveries import DeliveryStore
+from tapedeck.domain.host_health import HostHealth
+from tapedeck.ports.deliveries import DeliveryStore, Receiver
 from tapedeck.ports.messaging import FailureReason, WebhookClient, WebhookRequest, WebhookResult
 from tapedeck_standin.clock import format_time
 
@@ -293,9 +294,22 @@ class _ObservedDeliveryStore:
         """Mark the URL as gone in the store."""
         self._store.mark_url_gone(delivery, now)
 
-    def is_url_gone(self, delivery: CallbackDelivery) -> bool:
-        """Read from the store whether the URL is gone."""
-        return self._store.is_url_gone(delivery)
+    def read_receiver(self, delivery: CallbackDelivery) -> Receiver:
+        """Read from the store what is known about the receiver."""
+        return self._store.read_receiver(delivery)
+
+    def read_health(self, deliveries: Sequence[CallbackDelivery]) -> Sequence[HostHealth]:
+        """Read the health of hosts from the store."""
+        return self._store.read_health(deliveries)
+
+    def change_health(self, delivery: CallbackDelivery, before: HostHealth, after: HostHealth, now: int) -> bool:
+        """Change the health of a host in the store."""
+        return self._store.change_health(delivery, before, after, now)
+
+    def postpone(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
+        """Postpone a delivery, and record it."""
+        postponed = self._store.postpone(delivery, due)
+        return self._log.record(postponed) if postponed is not None else None
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
         """Read the due deliveries of a shard from the store."""

@@ -99,12 +99,13 @@ class ReorderingDeliverer:
             identifier = f"{record['attributes']['MessageDeduplicationId']}-overtaken"
             with self._lock:
                 self._delayed[resource_id] = _DelayedDelivery(
-                    QueueMessage(body, resource_id, identifier), self._monotonic_clock() + MAX_REORDER_WAIT_SECONDS
+                    QueueMessage(body, record["attributes"]["MessageGroupId"], identifier),
+                    self._monotonic_clock() + MAX_REORDER_WAIT_SECONDS,
                 )
             return None
         answer = self._deliver(event, context)
         if not (answer or {}).get("batchItemFailures"):
-            self._release(lambda delayed: delayed.message.group == resource_id)
+            self._release(lambda delayed: delayed.message.body["resource"] == resource_id)
         return answer
 
     def release_overdue(self) -> None:

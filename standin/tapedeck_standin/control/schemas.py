@@ -234,6 +234,15 @@ class WaitUntilIdleRequest(ControlRequest):
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
 
 
+class SettleRequest(WaitUntilIdleRequest):
+    """Wait until nothing is under way, for at most `timeout` seconds of real time.
+
+    Without `account`, the work of all accounts counts. With `advance`, the clock goes on to the next due time.
+    """
+
+    advance: bool = False
+
+
 class CreateApiKeyRequest(ControlRequest):
     """Create an API key, by default with a generated sid and secret."""
 

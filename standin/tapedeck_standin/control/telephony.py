@@ -28,10 +28,12 @@ from tapedeck_standin.control.schemas import (
     CreateCallRequest,
     CreateConferenceRequest,
     CreateTranscriptionRequest,
+    SettleRequest,
     WaitUntilIdleRequest,
 )
 from tapedeck_standin.http.messages import ServerRequest
 from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.scheduler.work_left import WorkLeft
 from tapedeck_standin.telephony.simulator import CallSnapshot, ConferenceSnapshot, Telephony
 
 
@@ -76,7 +78,7 @@ class TelephonyRoutes:
             ("recordings", PATH_PARAM, "transcriptions"): {"POST": ControlRoute(self._transcribe)},
             ("clock",): {"POST": ControlRoute(self._advance, waits=True)},
             ("wait-until-idle",): {"POST": ControlRoute(self._wait_until_idle, waits=True)},
-            ("settle",): {"POST": ControlRoute(self._wait_until_idle, waits=True)},  # its former name
+            ("settle",): {"POST": ControlRoute(self._settle, waits=True)},
             ("reset",): {"POST": ControlRoute(self._reset)},
         }
 
@@ -148,10 +150,12 @@ class TelephonyRoutes:
     def _wait_until_idle(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(WaitUntilIdleRequest, request)
         account = self._registry.account(body.account_id) if body.account is not None else None
-        left = self._scheduler.wait_until_idle(body.timeout, account)
-        return (408 if left else 200), {
-            "left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]
-        }
+        return _left_result(self._scheduler.wait_until_idle(body.timeout, account))
+
+    def _settle(self, request: ServerRequest, _sid: str) -> Result:
+        body = read_body(SettleRequest, request)
+        account = self._registry.account(body.account_id) if body.account is not None else None
+        return _left_result(self._scheduler.settle(body.timeout, account, is_advancing=body.advance))
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
@@ -159,6 +163,18 @@ class TelephonyRoutes:
         self._telephony.reset(account)
         self._forget(account)
         return 204, None
+
+
+def _left_result(left: Iterable[WorkLeft]) -> Result:
+    entries = [
+        {
+            "sid": format_sid_in_both_dialects(work.kind, work.id),
+            "what": str(work.what),
+            "due": format_time(work.due) if work.due is not None else None,
+        }
+        for work in left
+    ]
+    return (408 if entries else 200), {"left": entries}
 
 
 def _call_body(snapshot: CallSnapshot) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from tapedeck.domain.errors import TapedeckError
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck.observability import CanonicalLog
 
@@ -56,6 +57,7 @@ class ObservedApiLog:
 
     def request(self, **fields: Any) -> None:  # noqa: ANN401 - as of `CanonicalLog`
         """Log one request."""
-        names = RequestOutcome.__dataclass_fields__
-        self._outcomes.record(RequestOutcome(**{name: fields[name] for name in names if name in fields}))
+        error: TapedeckError = fields.get("error") or TapedeckError()
+        known = {name: fields[name] for name in ("account", "call", "warnings") if name in fields}
+        self._outcomes.record(RequestOutcome(error.parameter, error.reason, **known))
         self._log.request(**fields)

@@ -1,16 +1,16 @@
-"""A threaded HTTP/1.1 server with TLS, keep-alive and a limit on body size."""
+"""An HTTP/1.1 server with TLS, keep-alive, and limits on threads and on the size of bodies."""
 
 import re
 import socket
 import socketserver
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from email import errors
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
@@ -23,6 +23,7 @@ from tapedeck.domain.errors import MalformedBody
 from tapedeck.http.engine_endpoint import MAX_ENGINE_BYTES
 from tapedeck.http.request import MAX_BYTES
 from tapedeck.http.routes import is_engine_path
+from tapedeck_standin.http.idle_connections import IdleConnections, Workers
 from tapedeck_standin.http.messages import MAX_UPLOAD_BYTES, MEDIA_PATH, ServerRequest, ServerResponse, routing_error
 
 Responder = Callable[[ServerRequest], ServerResponse]
@@ -47,7 +48,10 @@ class InvalidFraming(Exception):
 
 
 class Connection(BaseHTTPRequestHandler):
-    """A client's connection, which may carry several requests."""
+    """A client's connection, which may carry several requests.
+
+    Unlike the parent class, it serves nothing by itself: `serve` is called whenever there is a request.
+    """
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
@@ -57,6 +61,27 @@ class Connection(BaseHTTPRequestHandler):
     # Set by the parent class.
     command: str
     requestline: str
+
+    def __init__(self, connection: socket.socket, client_address: Any, server: "Server") -> None:  # noqa: ANN401 - a tuple
+        self.request, self.client_address, self.server = connection, client_address, server
+        self.close_connection = False
+        self.setup()
+
+    def serve(self) -> None:
+        """Answer the next request, and those that were received with it."""
+        self.handle_one_request()
+        while not self.close_connection and self._has_received_more():
+            self.handle_one_request()
+
+    def _has_received_more(self) -> bool:
+        """Whether a further request has begun to arrive; at the end of the connection, too, False."""
+        self.connection.settimeout(0)
+        try:
+            return bool(self.rfile.peek(1))  # type: ignore[attr-defined] # a BufferedReader
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
 
     def handle_one_request(self) -> None:
         """Read and answer one request; called until `close_connection` is set."""
@@ -249,12 +274,13 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A server that binds its port when it is created (0: any free port); requests wait until `start`."""
+class Server(socketserver.TCPServer):
+    """A server that binds its port when it is created (0: any free port); requests wait until `start`.
+
+    A connection has a thread only while a request is answered (C-324).
+    """
 
     allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
     request_queue_size = 128
 
     def __init__(self, host: str, port: int) -> None:
@@ -267,6 +293,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._thread: threading.Thread | None = None
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._workers = Workers()
+        self._idle = IdleConnections(IDLE_SECONDS)
 
     @property
     def scheme(self) -> str:
@@ -276,6 +304,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def start(self, answer: Responder, tls: ssl.SSLContext | None = None) -> None:
         """Start to answer requests, in background threads."""
         self._answer, self._tls = answer, tls
+        self._idle.start()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -284,6 +313,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
+        self._idle.stop()
         self.server_close()
         with self._open_lock:
             for connection in self._open:
@@ -296,23 +326,50 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             raise RuntimeError("not started")
         return self._answer(request)
 
-    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
-        """Serve one connection; the TLS handshake is done here, in the connection's thread."""
-        connection = request
-        if self._tls is not None:
-            request.settimeout(HANDSHAKE_SECONDS)
-            connection = self._tls.wrap_socket(request, server_side=True)
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
+        """Take a new connection, which has no thread until it has a request."""
         with self._open_lock:
-            self._open.add(connection)
-        try:
-            super().finish_request(connection, client_address)
-        finally:
-            with self._open_lock:
-                self._open.discard(connection)
-            if connection is not request:
-                self.shutdown_request(connection)
+            self._open.add(request)
+        serve = partial(self._open_connection, request, client_address)
+        self._idle.add(request, partial(self._workers.run, serve), partial(self._close, request))
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
-        """Ignore errors of the connection: disconnects, timeouts and failed handshakes."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
+    def _open_connection(self, request: socket.socket, client_address: Any) -> None:  # noqa: ANN401 - a tuple
+        """Serve the first request; the TLS handshake is done here, in a thread of its own."""
+        connection = request
+        try:
+            if self._tls is not None:
+                request.settimeout(HANDSHAKE_SECONDS)
+                connection = self._tls.wrap_socket(request, server_side=True)
+                with self._open_lock:
+                    self._open.add(connection)
+                    self._open.discard(request)
+            served = Connection(connection, client_address, self)
+        except OSError:
+            self._close(request)
+            self._close(connection)
+            return
+        self._serve(served)
+
+    def _serve(self, served: Connection) -> None:
+        try:
+            served.serve()
+        except OSError:  # disconnects and timeouts
+            served.close_connection = True
+        except Exception:  # noqa: BLE001 - one connection must not end the thread of others
+            self.handle_error(served.request, served.client_address)
+            served.close_connection = True
+        if served.close_connection:
+            self._end(served)
+        else:
+            serve = partial(self._workers.run, partial(self._serve, served))
+            self._idle.add(served.connection, serve, partial(self._end, served))
+
+    def _end(self, served: Connection) -> None:
+        with suppress(OSError):
+            served.finish()
+        self._close(served.connection)
+
+    def _close(self, connection: socket.socket) -> None:
+        with self._open_lock:
+            self._open.discard(connection)
+        self.shutdown_request(connection)

@@ -66,6 +66,7 @@ class CapturedOutput:
         default_factory=lambda: MemoryEngineQueues(current_environment().clock, [SAMPLE_ENGINE])
     )
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
+    callback_retries: MemoryQueue = field(default_factory=partial(_queue, "callback-retries.fifo"))
     finishing: MemoryQueue = field(default_factory=partial(_queue, "finishing"))
     bus: MemoryBus = field(default_factory=MemoryBus)
     requests: list[WebhookRequest] = field(default_factory=list)
@@ -80,6 +81,7 @@ class CapturedOutput:
         return OutboundClients(
             commands=self.commands,
             callbacks=self.callbacks,
+            callback_retries=self.callback_retries,
             finishing=self.finishing,
             bus=self.bus,
             webhook_client=self,
@@ -90,7 +92,7 @@ class CapturedOutput:
     def sent(self) -> list[str]:
         """Captured messages, one line each."""
         commands = [f"{queue.name} {body}" for queue in self.commands.values() for body in queue.bodies]
-        queues = (self.callbacks, self.finishing)
+        queues = (self.callbacks, self.callback_retries, self.finishing)
         queued = [f"{queue.name} {body}" for queue in queues for _, body in queue.messages]
         events = [f"bus {event.kind} {json.dumps(event.detail)}" for event in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]

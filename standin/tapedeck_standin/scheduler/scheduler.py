@@ -3,7 +3,6 @@
 One thread at a time runs everything except callback deliveries, which have separate threads.
 """
 
-import json
 import threading
 import time
 import traceback
@@ -11,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.queues import MemoryQueue
@@ -20,6 +18,7 @@ from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
+from tapedeck_standin.scheduler.work_left import UnfinishedWork, WorkLeft
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 IDLE_SECONDS: Final = 0.05
@@ -29,6 +28,9 @@ RECONCILE_INTERVAL_SECONDS: Final = 60
 
 MAX_ADVANCE_WAIT_SECONDS: Final = 60
 """Limit of the real time that one clock advance waits for callback retries."""
+
+MAX_SETTLE_ADVANCE_SECONDS: Final = 7 * 86_400
+"""Limit by which one `settle` advances the clock: longer than callbacks are retried (C-321)."""
 
 
 class Scheduler:
@@ -41,6 +43,7 @@ class Scheduler:
         callbacks: the queue of callbacks.
         deliverer: delivers one callback.
         callback_log: knows the scheduled retries.
+        unfinished: finds what is still under way.
         reconcile: the handler that runs every minute of `clock`.
         clock: the stand-in's clock.
         background_context: makes the context in which background work runs.
@@ -54,6 +57,7 @@ class Scheduler:
         callbacks: MemoryQueue,
         deliverer: ReorderingDeliverer,
         callback_log: CallbackLog,
+        unfinished: UnfinishedWork,
         reconcile: Callable[[], object],
         clock: VirtualClock,
         background_context: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -64,6 +68,7 @@ class Scheduler:
         self._callbacks = callbacks
         self._deliverer = deliverer
         self._callback_log = callback_log
+        self._unfinished = unfinished
         self._callback_workers = CallbackWorkers(callbacks, deliverer)
         self._run_reconcile = reconcile
         self._clock = clock
@@ -113,11 +118,11 @@ class Scheduler:
                 was_busy = True
         return was_busy
 
-    def advance(self, seconds: float, account: str) -> int:
+    def advance(self, seconds: float, account: str | None, max_wait: float | None = None) -> int:
         """Advance the clock from one due time to the next; return the new time.
 
-        After each step, waits for the callback retries of this account that became due, within a limit of real time.
-        Retries of other accounts are not waited for.
+        After each step, waits for the callback retries of this account (None: of all) that became due, for at most
+        `max_wait` real seconds (None: MAX_ADVANCE_WAIT_SECONDS). Retries of other accounts are not waited for.
 
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
@@ -125,13 +130,14 @@ class Scheduler:
         if not self._clock.can_advance(seconds):
             raise ClockOutOfRange
         # --8<-- [start:advance]
-        left, deadline = round(seconds * 1000), time.monotonic() + MAX_ADVANCE_WAIT_SECONDS
+        deadline = time.monotonic() + (MAX_ADVANCE_WAIT_SECONDS if max_wait is None else max_wait)
+        left = round(seconds * 1000)
         with self._advance_lock:
             self.run()  # earlier events belong to the time before the advance
             while (step := self._milliseconds_until_due()) is not None and step <= left and time.monotonic() < deadline:
                 self._advance_clock(step)
                 left -= step
-                due = [delivery for delivery in self._due_retries() if delivery.account == account]
+                due = [delivery for delivery in self._due_retries() if account in {None, delivery.account}]
                 self.run()
                 self.wake()
                 self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
@@ -140,37 +146,63 @@ class Scheduler:
         self.wake()
         return now
 
-    def wait_until_idle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
+    def wait_until_idle(self, seconds: float, account: str | None = None) -> list[WorkLeft]:
         """Wait until all work that is due by the clock is done, at most for this many real seconds.
 
         Does not advance the clock: the media of a recording, for example, are due one second after its end.
 
         Returns:
-            what is still pending for this account (None: all), by id: recordings whose media are due, resources of
-            pending callbacks, and resources of events that the simulated engine could not report yet.
+            what is due and still under way for this account (None: all).
         """
         deadline = time.monotonic() + seconds
         while True:
             self.run()
-            left = self._pending_media(account) | self._pending_callbacks(account) | self._pending_events(account)
+            found = self._unfinished.in_memory(account)
+            left = [work for work in found if work.is_due(self._clock())]
             if not (left or self._has_new_records) or time.monotonic() >= deadline:
                 return left
-            self._wake_event.set()
-            time.sleep(IDLE_SECONDS)
+            self._pause(IDLE_SECONDS)
 
-    def _pending_media(self, account: str | None) -> dict[str, ResourceType]:
-        return dict.fromkeys(self._engine.due(account) if self._engine is not None else (), ResourceType.RECORDING)
+    # --8<-- [start:settle]
+    def settle(self, seconds: float, account: str | None = None, *, is_advancing: bool = False) -> list[WorkLeft]:
+        """Wait until nothing is under way, at most for this many real seconds; return what is left (C-320).
 
-    def _pending_events(self, account: str | None) -> dict[str, ResourceType]:
-        events = self._engine.outbox.waiting(account) if self._engine is not None else []
-        return {event[name]: kind for event in events for name, kind in _RESOURCE_FIELDS.items() if name in event}
+        What is due later than the clock can reach in that time is not waited for. With `is_advancing` the clock goes on
+        to the next due time, again and again, by at most MAX_SETTLE_ADVANCE_SECONDS (C-321).
+        """
+        deadline, limit = time.monotonic() + seconds, self._clock() + MAX_SETTLE_ADVANCE_SECONDS * 1000
+        before: list[WorkLeft] | None = None
+        while True:
+            left, now, remaining = self._find_left(account), self._clock(), deadline - time.monotonic()
+            if not left or remaining <= 0:
+                return left
+            due = min((now if work.due is None else work.due for work in left), default=now)
+            if due > now and is_advancing and due <= limit:
+                self.advance((due - now) / 1000, account, remaining)
+            elif due > now and left == before and (is_advancing or not self._reaches(due, remaining)):
+                return left
+            else:
+                self._pause(min(IDLE_SECONDS, remaining))
+            before = left
 
-    def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
-        pending = self._deliverer.delayed + [
-            (group, json.loads(body)["account"]) for group, body in self._callbacks.messages
-        ]
-        pending += [(delivery.resource_id, delivery.account) for delivery in self._due_retries()]
-        return {group: self._callback_log.kind_of(group) for group, owner in pending if account in {None, owner}}
+    # --8<-- [end:settle]
+
+    def _find_left(self, account: str | None) -> list[WorkLeft]:
+        """Return what is under way, the next due first; looks into the store only if there is nothing in memory."""
+        self.run()
+        found = self._unfinished.in_memory(account) + self._unfinished.for_engines(account)
+        # Only the reconciler queues what this process does not know.
+        next_reconciliation = self._reconciled_at + RECONCILE_INTERVAL_SECONDS * 1000
+        found = found or self._unfinished.in_store(account, next_reconciliation)
+        return sorted(found, key=lambda work: (work.due or 0, work.id))
+
+    def _reaches(self, due: int, seconds: float) -> bool:
+        """Return whether the clock reaches a time within this many real seconds by itself."""
+        return not self._clock.is_frozen and due <= self._clock() + seconds * 1000
+
+    def _pause(self, seconds: float) -> None:
+        self._wake_event.set()
+        time.sleep(seconds)
 
     def _due_retries(self) -> list[CallbackDelivery]:
         now = self._clock() // 1000
@@ -231,11 +263,3 @@ class Scheduler:
                 self._callback_workers.start_due()
             except Exception:  # noqa: BLE001 - one failure must not end the thread
                 traceback.print_exc()
-
-
-_RESOURCE_FIELDS: Final = {
-    "recording": ResourceType.RECORDING,
-    "conference": ResourceType.CONFERENCE,
-    "call": ResourceType.CALL,
-}
-"""Fields of an engine event that name a resource."""

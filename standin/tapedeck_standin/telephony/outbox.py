@@ -141,11 +141,21 @@ class Outbox:
         with self._lock:
             return any(pending.subject == subject for pending in self._pending.values())
 
-    def waiting(self, account: str | None = None) -> list[Mapping[str, Any]]:
-        """Return the events of an account (None: of all) that were not answered yet, oldest first."""
+    def waiting(self, account: str | None = None) -> list[tuple[Mapping[str, Any], int]]:
+        """Return the events of an account (None: of all) that were not answered yet, each with the time when it is due.
+
+        Oldest first. An event that waits for an earlier one of its subject is due with that one.
+        """
         with self._lock:
-            events = [pending.event for pending in self._pending.values()]
-        return [event for event in events if "account" in event and account in {None, event["account"]}]
+            now, busy, found = self._clock(), dict[str, int](), list[tuple[Mapping[str, Any], int]]()
+            for pending in self._pending.values():
+                due = pending.next_at
+                if not pending.is_parked(now):
+                    first = min(due, pending.parked_at) if pending.parked_at is not None else due
+                    due = max(due, busy.setdefault(pending.subject, first))
+                if "account" in pending.event and account in {None, pending.event["account"]}:
+                    found.append((pending.event, due))
+            return found
 
     def counts(self) -> dict[str, int]:
         """Return the numbers that `engine.alive` reports."""

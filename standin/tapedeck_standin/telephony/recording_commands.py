@@ -77,15 +77,16 @@ class RecordingCommands:
             self._memory.end(subject, KEPT_RECORDINGS_MS)
             return self.captures.pop(capture.recording, None) is not None
 
-    def due(self, account: str | None) -> list[Capture]:
-        """Return the captures of an account (None: of all) whose media must be finished now."""
-        now = self._clock()
+    def ended(self, account: str | None) -> list[Capture]:
+        """Return the captures of an account (None: of all) that have ended, with the time of their media."""
         with self._lock:
-            return [
-                capture
-                for capture in self.captures.values()
-                if capture.due_at is not None and capture.due_at <= now and account in {None, capture.account}
-            ]
+            captures = list(self.captures.values())
+        return [each for each in captures if each.due_at is not None and account in {None, each.account}]
+
+    def due(self) -> list[Capture]:
+        """Return the captures of all accounts whose media must be finished now."""
+        now = self._clock()
+        return [capture for capture in self.ended(None) if capture.due_at is not None and capture.due_at <= now]
 
     def discard(self, recording: str) -> None:
         """Delete a capture, also one that runs; nothing is uploaded, and nothing begins again (C-276)."""

@@ -174,7 +174,7 @@ class SimulatedEngine:
     def finish_due_media(self) -> bool:
         """Write and upload the media that are due, which may be slow; return whether any were finished."""
         # Tapedeck must know that a capture has stopped before it accepts the media.
-        ready = [capture for capture in self._recordings.due(None) if not self.outbox.waits_for(self._subject(capture))]
+        ready = [capture for capture in self._recordings.due() if not self.outbox.waits_for(self._subject(capture))]
         was_busy = False
         for capture in ready:
             with self._lock:
@@ -186,9 +186,9 @@ class SimulatedEngine:
                 capture.due_at += RETRY_REQUEST_MS
         return was_busy
 
-    def due(self, account: str | None = None) -> list[str]:
-        """Return the recordings whose media are due but not finished (None: of all accounts)."""
-        return [capture.recording for capture in self._recordings.due(account)]
+    def uploads(self, account: str | None = None) -> list[Capture]:
+        """Return the captures of an account (None: of all) that have ended and whose media are not finished."""
+        return self._recordings.ended(account)
 
     def start_capture(self, capture: Capture) -> None:
         """Take over a capture that has begun, of a recording that Tapedeck knows already."""
@@ -256,7 +256,7 @@ class SimulatedEngine:
                 "capacity": {"max_calls": 10_000},
                 "draining": self._is_draining,
                 "outbox": self.outbox.counts(),
-                "uploads": {"waiting": len(self._recordings.due(None)), "oldest_ms": 0},
+                "uploads": {"waiting": len(self._recordings.due()), "oldest_ms": 0},
                 "commands_unreadable": self._commands_unreadable,
                 "media": {"gaps": 0, "lost_ms": 0},
             },

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 
 MAX_ENTRIES: Final = 10
@@ -63,10 +64,11 @@ def write_json(content: Mapping[str, Any]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"))
 
 
-def send_all(entries: Sequence[BatchEntry], request: Request, sleep: Callable[[float], None]) -> None:
+def send_all(entries: Sequence[BatchEntry], operation: str, request: Request, sleep: Callable[[float], None]) -> None:
     """Send entries until all are accepted: 1 request per ten; more if they are large, rejected or share a group.
 
     A request contains at most one entry per group, because AWS may accept an entry and reject an earlier one.
+    An error names `operation`, such as `sqs:SendMessageBatch`.
 
     Raises:
         StoreBusy, StoreUnavailable: some entries were not accepted; others may have been.
@@ -74,16 +76,16 @@ def send_all(entries: Sequence[BatchEntry], request: Request, sleep: Callable[[f
     pending = list(entries)
     while pending:
         batch = _batch(pending)
-        errors = _call(request, batch)
+        errors = _call(operation, request, batch)
         rejected = {entry: error for entry, error in zip(batch, errors, strict=True) if error is not None}
         accepted = set(batch) - rejected.keys()
         pending = [entry for entry in pending if entry not in accepted]
         for entry, error in rejected.items():
             entry.tries += 1
             if error.code in _BUSY and entry.tries == MAX_ATTEMPTS:
-                raise StoreBusy(error.code)
+                raise StoreBusy(operation, error.code)
             if error.code not in _BUSY and (error.is_senders_fault or entry.tries == MAX_ATTEMPTS):
-                raise StoreUnavailable(error.code)
+                raise StoreUnavailable(operation, error.code)
         if rejected:
             max_delay = FIRST_DELAY_SECONDS * 2 ** (max(entry.tries for entry in rejected) - 1)
             sleep(random.uniform(0, max_delay))  # noqa: S311 - jitter is no secret
@@ -106,12 +108,12 @@ def _batch(pending: Sequence[BatchEntry]) -> list[BatchEntry]:
     return batch
 
 
-def _call(request: Request, batch: Sequence[BatchEntry]) -> Sequence[EntryError | None]:
+def _call(operation: str, request: Request, batch: Sequence[BatchEntry]) -> Sequence[EntryError | None]:
     try:
         return request([entry.content for entry in batch])
     except ClientError as error:
         # botocore has already retried this request.
         code = error.response["Error"]["Code"]
-        raise (StoreBusy if code in _BUSY else StoreUnavailable) from error
+        raise failure(operation, error, StoreBusy if code in _BUSY else StoreUnavailable) from error
     except BotoCoreError as error:
-        raise StoreUnavailable from error
+        raise failure(operation, error) from error

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import EngineNameTooLong, QueueDeletedRecently, StoreBusy, StoreUnavailable
 
 RETENTION_SECONDS: Final = 3600
@@ -76,17 +77,28 @@ class SqsEngineQueueAdmin:
             raise EngineNameTooLong
         tags = {"tapedeck:stack": self._stack, "tapedeck:engine": engine}
         made = self._call(
-            self._make_client().create_queue, _HAS_OTHER_ATTRIBUTES, QueueName=name, Attributes=attributes, tags=tags
+            "CreateQueue",
+            self._make_client().create_queue,
+            _HAS_OTHER_ATTRIBUTES,
+            QueueName=name,
+            Attributes=attributes,
+            tags=tags,
         )
         url = self._find(name) if made is None else None
         if url is not None:
-            self._call(self._make_client().set_queue_attributes, _MISSING, QueueUrl=url, Attributes=attributes)
+            self._call(
+                "SetQueueAttributes",
+                self._make_client().set_queue_attributes,
+                _MISSING,
+                QueueUrl=url,
+                Attributes=attributes,
+            )
 
     def delete(self, engine: str) -> None:
         """2 requests."""
         url = self._find(engine_queue_name(self._stack, engine))
         if url is not None:
-            self._call(self._make_client().delete_queue, _MISSING, QueueUrl=url)
+            self._call("DeleteQueue", self._make_client().delete_queue, _MISSING, QueueUrl=url)
 
     def _attributes(self) -> Mapping[str, str]:
         redrive = {"deadLetterTargetArn": self._dead_letter_queue, "maxReceiveCount": MAX_RECEIVES}
@@ -100,12 +112,13 @@ class SqsEngineQueueAdmin:
         }
 
     def _find(self, name: str) -> str | None:
-        found = self._call(self._make_client().get_queue_url, _MISSING, QueueName=name)
+        found = self._call("GetQueueUrl", self._make_client().get_queue_url, _MISSING, QueueName=name)
         return found["QueueUrl"] if found is not None else None
 
     def _call(
         self,
-        operation: Callable[..., dict[str, Any]],
+        operation: str,
+        send: Callable[..., dict[str, Any]],
         expected: frozenset[str],
         **request: Any,  # noqa: ANN401 - AWS's parameters
     ) -> dict[str, Any] | None:
@@ -116,13 +129,14 @@ class SqsEngineQueueAdmin:
             StoreBusy, StoreUnavailable: SQS throttles, refuses, or does not respond.
         """
         try:
-            return operation(**request)
+            return send(**request)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in expected:
                 return None
             if code in _DELETED_RECENTLY:
                 raise QueueDeletedRecently from error
-            raise (StoreBusy if code in _BUSY else StoreUnavailable) from error
+            kind = StoreBusy if code in _BUSY else StoreUnavailable
+            raise failure(f"sqs:{operation}", error, kind) from error
         except BotoCoreError as error:
-            raise StoreUnavailable from error
+            raise failure(f"sqs:{operation}", error) from error

@@ -6,7 +6,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from tapedeck.adapters.batching import BatchEntry, send_all, write_json
-from tapedeck.adapters.sqs import SqsClient, send_batch
+from tapedeck.adapters.sqs import SEND, SqsClient, send_batch
 from tapedeck.domain.errors import StoreUnavailable
 
 # SQS reports a missing queue in one of two spellings, depending on the protocol of the client.
@@ -35,7 +35,7 @@ class SqsEngineQueues:
             entries.append(BatchEntry({"MessageBody": body}, len(body)))
         url = f"{self._prefix}{engine}"
         try:
-            send_all(entries, lambda batch: send_batch(self._client, url, batch), self._sleep)
+            send_all(entries, SEND, lambda batch: send_batch(self._client, url, batch), self._sleep)
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _MISSING:

@@ -39,7 +39,7 @@ class EventBus:
         Raises:
             StoreBusy, StoreUnavailable: some events were not accepted; others may have been.
         """
-        send_all([self._entry(event) for event in events], self._put, self._sleep)
+        send_all([self._entry(event) for event in events], "events:PutEvents", self._put, self._sleep)
 
     def _entry(self, event: DomainEvent) -> BatchEntry:
         detail = write_json({**event.detail, "id": event.id})

@@ -1,10 +1,11 @@
 """The bucket in which Lambda saves stream batches that failed after all retries (REL-5)."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.adapters.failures import failure
 
 PREFIX: Final = "aws/lambda/"
 """Prefix under which Lambda writes, by mapping, shard and time: the keys of one shard sort by time of failure."""
@@ -25,21 +26,25 @@ class FailedBatchBucket:
     def list(self, limit: int, after: str | None = None) -> list[str]:
         """1 request."""
         start = {"StartAfter": after} if after is not None else {}
-        response = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=limit, **start)
+        response = self._call("ListObjectsV2", self._client.list_objects_v2, Prefix=PREFIX, MaxKeys=limit, **start)
         return [listed["Key"] for listed in response.get("Contents", ())]
 
     def read(self, key: str) -> bytes:
         """1 request."""
-        content: bytes = self._call("get_object", Key=key)["Body"].read()
+        content: bytes = self._call("GetObject", self._client.get_object, Key=key)["Body"].read()
         return content
 
     def delete(self, key: str) -> None:
         """1 request."""
-        self._call("delete_objects", Delete={"Objects": [{"Key": key}], "Quiet": True})
+        self._call("DeleteObjects", self._client.delete_objects, Delete={"Objects": [{"Key": key}], "Quiet": True})
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - AWS's parameters
+    def _call(
+        self,
+        operation: str,
+        send: Callable[..., dict[str, Any]],
+        **request: Any,  # noqa: ANN401 - AWS's parameters
+    ) -> dict[str, Any]:
         try:
-            response: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
+            return send(Bucket=self._bucket, **request)
         except (BotoCoreError, ClientError) as error:
-            raise StoreUnavailable from error
-        return response
+            raise failure(f"s3:{operation}", error) from error

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import StoreUnavailable
 
 
@@ -32,7 +33,7 @@ class KmsEncryptor:
                 KeyId=self._key, Plaintext=secret.encode(), EncryptionContext={"account": account}
             )
         except (BotoCoreError, ClientError) as error:
-            raise StoreUnavailable from error
+            raise failure("kms:Encrypt", error) from error
         encrypted: bytes = response["CiphertextBlob"]
         return encrypted
 
@@ -63,7 +64,7 @@ class KmsDecryptor:
                 KeyId=self._key, CiphertextBlob=encrypted, EncryptionContext={"account": account}
             )
         except (BotoCoreError, ClientError) as error:
-            raise StoreUnavailable from error
+            raise failure("kms:Decrypt", error) from error
         plaintext: bytes = response["Plaintext"]
         secret = plaintext.decode()
         if secret in self._refused:

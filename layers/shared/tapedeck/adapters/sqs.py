@@ -1,10 +1,12 @@
 """Send messages to an SQS queue, FIFO or standard."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tapedeck.adapters.batching import BatchEntry, EntryError, send_all, write_json
 from tapedeck.ports.messaging import QueueMessage
+
+SEND: Final = "sqs:SendMessageBatch"
 
 
 class SqsClient(Protocol):
@@ -35,7 +37,8 @@ class SqsQueue:
         Raises:
             StoreBusy, StoreUnavailable: some messages were not accepted; others may have been.
         """
-        send_all([_entry(message, is_fifo=self._is_fifo) for message in messages], self._send, self._sleep)
+        entries = [_entry(message, is_fifo=self._is_fifo) for message in messages]
+        send_all(entries, SEND, self._send, self._sleep)
 
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
         return send_batch(self._client, self._url, entries)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.adapters.failures import failure
 from tapedeck.ports.engines import QueueAccess
 
 LENT_SECONDS: Final = 3_600
@@ -48,7 +48,7 @@ class StsLender:
                 Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}, separators=(",", ":")),
             )
         except (BotoCoreError, ClientError) as error:
-            raise StoreUnavailable from error
+            raise failure("sts:AssumeRole", error) from error
         lent = answer["Credentials"]
         return QueueAccess(
             url=url,

@@ -13,12 +13,14 @@ from botocore.credentials import Credentials, EnvProvider
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import StoreUnavailable
 
 TIMEOUT_SECONDS: Final = 0.3
 """For the connection, and again for the response: the stream sends the command in any case."""
 
 _OK: Final = 200
+_SEND: Final = "sqs:SendMessage"
 
 
 class HttpSession(Protocol):
@@ -60,13 +62,13 @@ class UrgentEngineQueues:
         """
         credentials: Credentials | None = EnvProvider().load()
         if credentials is None:
-            raise StoreUnavailable
+            raise StoreUnavailable(_SEND, "NoCredentials")
         try:
             response = self._session().send(_sign(f"{self._prefix}{engine}", message, credentials))
         except (BotoCoreError, HTTPClientError) as error:
-            raise StoreUnavailable from error
+            raise failure(_SEND, error) from error
         if response.status_code != _OK:
-            raise StoreUnavailable
+            raise StoreUnavailable(_SEND, f"HTTP {response.status_code}")
 
 
 def _sign(queue: str, message: Mapping[str, Any], credentials: Credentials) -> AWSPreparedRequest:

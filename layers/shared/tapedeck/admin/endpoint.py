@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.domain.errors import InvalidState, NotFound, TapedeckError
-from tapedeck.observability import CanonicalLog
+from tapedeck.observability import CanonicalLog, begin_invocation
 from tapedeck.operations.accounts import Accounts
 
 ModelT = TypeVar("ModelT", bound="AdminRequest")
@@ -107,7 +107,8 @@ class AdminEndpoint(Generic[ServicesT]):
         def decorate(
             handler: Callable[[ServicesT, ModelT], dict[str, Any]],
         ) -> Callable[[Mapping[str, Any], object], dict[str, Any]]:
-            def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+            def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+                begin_invocation(event, context)
                 services = self._get_services()
                 task: ModelT | None = None
                 try:
@@ -118,8 +119,8 @@ class AdminEndpoint(Generic[ServicesT]):
                     response = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
                 except (NotFound, InvalidState) as refused:
                     response = _error(self._message_of(refused), None)
-                except Exception:
-                    services.log.task(operation=operation, outcome="fault", **_subjects_of(task, {}))
+                except Exception as error:
+                    services.log.task(error, operation=operation, outcome="fault", **_subjects_of(task, {}))
                     raise
                 outcome = "refused" if "error" in response else "done"
                 services.log.task(operation=operation, outcome=outcome, **_subjects_of(task, response))

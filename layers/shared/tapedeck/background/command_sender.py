@@ -1,7 +1,7 @@
 """Send commands to the queue of the media engine that has their resource."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tapedeck.background.command_messages import write_command
@@ -43,18 +43,27 @@ class CommandSender:
     def send(self, commands: Iterable[Command]) -> None:
         """Send commands; a repetition is a further message with the same id. Engines need no order (REL-4)."""
         by_engine: defaultdict[str, list[Command]] = defaultdict(list)
+        for engine, command in self.route(commands):
+            by_engine[engine].append(command)
+        for engine, routed in by_engine.items():
+            self.send_to(engine, routed)
+
+    def route(self, commands: Iterable[Command]) -> Iterator[tuple[str, Command]]:
+        """Yield each command with its engine; a command without one is reported instead."""
         for command in commands:
             engine = self.engine_of(command)
             if engine is None:
                 self._report_unroutable(command)
             else:
-                by_engine[engine].append(command)
+                yield engine, command
+
+    def send_to(self, engine: str, commands: Sequence[Command]) -> None:
+        """Send commands to one engine: 1 request per ten."""
         now = self._clock()
-        for engine, routed in by_engine.items():
-            messages: list[Mapping[str, Any]] = [write_command(command, now) for command in routed]
-            if not self._queues.send(engine, messages):
-                for command in routed:
-                    self._report_unroutable(command)
+        messages: list[Mapping[str, Any]] = [write_command(command, now) for command in commands]
+        if not self._queues.send(engine, messages):
+            for command in commands:
+                self._report_unroutable(command)
 
     def engine_of(self, command: Command) -> str | None:
         """Return the engine of the command's resource, or of the call or conference around it; None if unknown.

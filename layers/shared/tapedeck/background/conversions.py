@@ -5,7 +5,7 @@ message may arrive twice and at the same time: the conversion is idempotent.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tapedeck.domain.errors import MalformedBody, NotEligibleForRecording, NotFound
@@ -30,26 +30,24 @@ class Conversions:
         self._queue = queue
         self._get_media = get_media
 
-    def request_for(self, change: Change) -> None:
-        """Request the conversion of the capture that this change notes, if any."""
+    def messages_for(self, change: Change) -> Iterator[QueueMessage]:
+        """Yield the message that requests the conversion of the capture that this change notes, if any."""
         before, after = change.before, change.after
         was_captured = isinstance(before, Recording) and before.captured_at is not None
         if isinstance(after, Recording) and after.captured_at is not None and not was_captured:
-            self.request(after)
+            yield _message(after)
 
-    def request(self, recording: Recording) -> None:
-        """Request the conversion of a recording's capture.
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        """Request conversions.
 
         Raises:
-            StoreBusy, StoreUnavailable: the queue did not accept the message.
+            StoreBusy, StoreUnavailable: the queue did not accept all messages.
         """
-        parent = recording.parent
-        body = {
-            "account": parent.account,
-            "parent": {"type": _WORDS[parent.kind], "id": parent.id},
-            "recording": recording.id,
-        }
-        self._queue.send([QueueMessage(body, recording.id, recording.id)])
+        self._queue.send(messages)
+
+    def request(self, recording: Recording) -> None:
+        """Request the conversion of a recording's capture; raises as `send`."""
+        self.send([_message(recording)])
 
     def convert(self, content: str) -> bool:
         """Convert the capture that a message names; False if the recording is deleted or absent for good. Idempotent.
@@ -70,3 +68,13 @@ class Conversions:
         except (NotFound, NotEligibleForRecording):
             return False
         return True
+
+
+def _message(recording: Recording) -> QueueMessage:
+    parent = recording.parent
+    body = {
+        "account": parent.account,
+        "parent": {"type": _WORDS[parent.kind], "id": parent.id},
+        "recording": recording.id,
+    }
+    return QueueMessage(body, recording.id, recording.id)

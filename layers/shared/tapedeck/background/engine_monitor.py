@@ -8,13 +8,14 @@ from typing import Final
 
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.log_subjects import Overdue, ReportOverdue, subject_of
 from tapedeck.background.outbound import pending_command
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome
 from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress
 from tapedeck.domain.recording import Recording
-from tapedeck.observability import CanonicalLog
+from tapedeck.observability import CanonicalLog, Subject
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.engine_sessions import ENGINE_LOST, EndReport, EngineSessions
@@ -52,6 +53,7 @@ class EngineMonitor:
         clock: milliseconds.
         report: is called with each error that one engine caused.
         presence_clock: milliseconds of the clock of presence; None: `clock`.
+        report_overdue: is called with each lost engine, and each call or conference that was ended for its duration.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class EngineMonitor:
         clock: Clock,
         report: Callable[[Exception], object],
         presence_clock: Clock | None = None,
+        report_overdue: ReportOverdue = lambda _overdue: None,
     ) -> None:
         self._presences = presences
         self._registry = registry
@@ -77,6 +80,7 @@ class EngineMonitor:
         self._clock = clock
         self._presence_clock = presence_clock or clock
         self._report = report
+        self._report_overdue = report_overdue
         self._silent: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
         self._looked_for_old_at = 0
@@ -102,7 +106,10 @@ class EngineMonitor:
         gone = [each for each in lost if each.deleted_at or each.seen_at <= gone_at]
         self._silent = frozenset(each.engine for each in presences if each.is_silent(presence_now))
         self._gone = frozenset(each.engine for each in gone)
-        counted = Counter(engines_lost=sum(not each.deleted_at for each in lost))
+        in_service = [each for each in lost if not each.deleted_at]
+        for each in in_service:
+            self._report_overdue(Overdue("engines_lost", Subject(engine=each.engine), each.seen_at, "not_seen"))
+        counted = Counter(engines_lost=len(in_service))
         for presence in gone:
             counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
         if now - self._looked_for_old_at >= _HOUR:
@@ -139,6 +146,8 @@ class EngineMonitor:
                 else:
                     status = CallStatus.COMPLETED if found.status is CallStatus.IN_PROGRESS else CallStatus.FAILED
                     self._calls.end(found.account, found.id, status)
+                subject = subject_of(found.account, found, engine)
+                self._report_overdue(Overdue("calls_too_long", subject, found.created, "too_long"))
                 ended += 1
         return Counter(calls_too_long=ended)
 

@@ -141,6 +141,7 @@ class EventBatches:
             fields = raw if isinstance(raw, Mapping) else {}
             event_id = _matching(_ID, fields.get("id"))
             parsed: ParsedEvent | None = None
+            failed: StoreFailure | None = None
             try:
                 parsed = read_report(raw)
                 if is_superseded:
@@ -156,13 +157,13 @@ class EventBatches:
                 path = unreadable.detail
                 result = EventResult(EventOutcome.REFUSED, unreadable.code, path, reason=path or "not an object")
             except StoreFailure as failure:
-                reason = type(failure).__name__
+                failed, reason = failure, type(failure).__name__
                 result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason=reason)
             except Exception as error:  # noqa: BLE001 - no error of one event may reach the others
                 self._log.unhandled_error(OPERATION, None, error, event=event_id)
                 result = EventResult(EventOutcome.LATER, after_ms=ERROR_RETRY_MS, reason=type(error).__name__)
             subject = _describe(parsed) if parsed is not None else _describe_unreadable(fields)
-            self._write_line(engine.name, event_id, subject, result)
+            self._write_line(engine.name, event_id, subject, result, failed)
             results.append(_answer(event_id, result))
             needs_resync = needs_resync or result.needs_resync
         return {"now": self._clock(), "results": results, "resync": needs_resync, "superseded": is_superseded}
@@ -212,7 +213,14 @@ class EventBatches:
             operation=OPERATION, engine=engine, boot=batch.boot, skew_ms=skew, is_excessive=abs(skew) > MAX_SKEW_MS
         )
 
-    def _write_line(self, engine: str, event_id: str | None, subject: Mapping[str, Any], result: EventResult) -> None:
+    def _write_line(
+        self,
+        engine: str,
+        event_id: str | None,
+        subject: Mapping[str, Any],
+        result: EventResult,
+        failed: StoreFailure | None,
+    ) -> None:
         counted: dict[str, float] = dict(result.counted)
         if result.outcome in _METRICS:
             counted[_METRICS[result.outcome]] = 1
@@ -226,6 +234,7 @@ class EventBatches:
             code=str(result.code) if result.code is not None else None,
             reason=result.reason,
             counted=counted,
+            error=failed,
             **subject,
         )
 

@@ -6,7 +6,9 @@ of its own group only: a partition of the stream, a FIFO group of a queue (REL-5
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -18,17 +20,28 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from tapedeck.background.callback_renderer import CallbackRenderer
+from tapedeck.background.change_batch import BlockedByPredecessor
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineMonitor
+from tapedeck.background.log_subjects import (
+    OverdueLog,
+    reason_of,
+    subject_of,
+    subject_of_command,
+    subject_of_delivery,
+    subject_of_message,
+)
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
-from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
+from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
-from tapedeck.domain.errors import MalformedBody
-from tapedeck.observability import CanonicalLog
+from tapedeck.domain.errors import MalformedBody, StoreFailure
+from tapedeck.observability import CanonicalLog, Subject, begin_invocation
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
@@ -47,6 +60,7 @@ class BackgroundServices:
     sort_by_conference_sequence: Callable[[Sequence[Event]], Sequence[Event]]
     callback_renderers: Mapping[str, CallbackRenderer]
     make_publisher: Callable[[], ChangePublisher]
+    make_checks: Callable[[], RecordingChecks]
     make_engine_events: Callable[[], EngineEvents]
     make_callbacks: Callable[[], CallbackDispatcher]
     make_engine_sessions: Callable[[], EngineSessions]
@@ -54,11 +68,19 @@ class BackgroundServices:
     make_conversions: Callable[[], Conversions]
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
+    make_overdue_log: Callable[[], OverdueLog]
+    shards_at_once: int = 1
+    """How many shards are reconciled at the same time."""
 
     @property
     def publisher(self) -> ChangePublisher:
         """Publishes changes."""
         return self.make_publisher()
+
+    @property
+    def checks(self) -> RecordingChecks:
+        """Notes which recordings are to be checked."""
+        return self.make_checks()
 
     @property
     def engine_events(self) -> EngineEvents:
@@ -91,6 +113,9 @@ class BackgroundServices:
         return self.make_redrive()
 
 
+BatchPublisher = Callable[[Sequence[Change], BackgroundServices], Sequence[Exception | None]]
+
+
 class BackgroundEndpoint:
     """Makes Lambda handlers of functions that process one change, one message or one shard.
 
@@ -102,39 +127,44 @@ class BackgroundEndpoint:
         self._get_services = services
 
     def stream(
-        self, operation: str
-    ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
-        """Decorate a function that processes one change of the table.
+        self, operation: str, after: Callable[[Sequence[Change], BackgroundServices], None]
+    ) -> Callable[[BatchPublisher], Callable[[Event, object], BatchResponse]]:
+        """Decorate a function that processes the changes of one batch and returns the error of each, or None.
 
         Changes are processed in the stream's order; those of a conference by its sequence number. After a failure,
-        later records of its partition are reported as failed without being processed, so that the messages about one
-        call or conference keep their order; the others are processed. Lambda delivers everything from the first failed
-        record again. A change may thus be processed twice, so the function must be idempotent.
+        later records of its partition are reported as failed too, so that the messages about one call or conference
+        keep their order; the others are processed. Lambda delivers everything from the first failed record again. A
+        change may thus be processed twice, so the function must be idempotent.
+
+        `after` runs once after the batch, with all its changes, also those that failed.
         """
 
-        def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
-            def handle(event: Event, _context: object) -> BatchResponse:
+        def decorate(handler: BatchPublisher) -> Callable[[Event, object], BatchResponse]:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
-                # --8<-- [start:process]
-                blocked_partitions: set[str] = set()
+                records = services.sort_by_conference_sequence(event["Records"])
+                found = list(_read_changes(operation, services, records))
+                changes = [each for each in found if isinstance(each, Change)]
+                failures = iter(handler(changes, services))
+                outcomes = iter([(each, next(failures) if isinstance(each, Change) else each) for each in found])
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
-                    if partition in blocked_partitions:
-                        raise _BlockedByPredecessor
-                    try:
-                        _process_change(operation, services, record.raw_event, partition.partition("#")[0], handler)
-                    except Exception:
-                        blocked_partitions.add(partition)
-                        raise
+                    read, failure = next(outcomes)  # they come in order
+                    if isinstance(read, Change) and not isinstance(failure, BlockedByPredecessor):
+                        raw = record.raw_event
+                        subject = subject_of(read.account, read.after or read.before)
+                        subject = replace(subject, event=raw.get("eventID"), kind=raw.get("eventName"))
+                        _run_and_log(services.log, operation, subject, partial(_raise, failure))
+                    _raise(failure)
 
-                # --8<-- [end:process]
-
-                return _respond(
+                answer = _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
-                    {**event, "Records": list(services.sort_by_conference_sequence(event["Records"]))},
+                    {**event, "Records": list(records)},
                     process,
                 )
+                after(changes, services)
+                return answer
 
             return handle
 
@@ -152,11 +182,13 @@ class BackgroundEndpoint:
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
-            def handle(event: Event, _context: object) -> BatchResponse:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    _run_and_log(services.log, operation, None, lambda: handler(record.body, services))
+                    subject = replace(subject_of_message(record.body), event=record.message_id)
+                    _run_and_log(services.log, operation, subject, lambda: handler(record.body, services))
 
                 return _respond(_fifo() if is_fifo else _standard(), event, process)
 
@@ -169,32 +201,32 @@ class BackgroundEndpoint:
     ) -> Callable[[Callable[[str, BackgroundServices], Counter[str]]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes one shard; its counts are added up, logged and returned.
 
-        `before` runs once before all shards, and its counts are added too. Every run starts at another shard, so that
-        slow shards cannot starve the others. A failure does not stop the other shards, nor does an item that the
+        `before` runs once before all shards, and its counts are added too. Then the first shard runs, and after it the
+        others, several at once in a deployment. Every run starts at another shard, so that slow shards cannot starve
+        the others. A failure does not stop the other shards, nor does an item that the
         function counts as `failed`; the run raises after all shards are done.
         """
 
         def decorate(
             handler: Callable[[str, BackgroundServices], Counter[str]],
         ) -> Callable[[Event, object], BatchResponse]:
-            def handle(_event: Event, _context: object) -> BatchResponse:
+            def handle(event: Event, context: object) -> BatchResponse:
+                begin_invocation(event, context)
                 services = self._get_services()
-                counted: Counter[str] = Counter()
-                failures: list[Exception] = []
-                shards = _rotate_shards(services.clock())
-                steps = [partial(handler, shard, services) for shard in shards]
-                for step in [*([partial(before, services)] if before is not None else []), *steps]:
-                    try:
-                        counted.update(step())
-                    except Exception as error:  # noqa: BLE001 - raised after the other shards
-                        failures.append(error)
+                services.make_overdue_log().begin()
+                shards = [partial(handler, shard, services) for shard in _rotate_shards(services.clock())]
+                # The first steps run alone: they build what all shards share.
+                first = [*([partial(before, services)] if before is not None else []), shards[0]]
+                results = [*map(_attempt, first), *_attempt_all(shards[1:], services.shards_at_once)]
+                failures = [each for each in results if isinstance(each, Exception)]
+                counted = sum((each for each in results if not isinstance(each, Exception)), Counter[str]())
                 if counted["failed"]:
                     failures.append(IncompleteRun(f"{counted['failed']} items could not be reconciled"))
                 services.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
-                    error=type(failures[0]).__name__ if failures else None,
-                    counted={_METRICS[name]: counted[name] for name in _METRICS},
+                    error=failures[0] if failures else None,
+                    counted={METRICS_OF_RUN[name]: counted[name] for name in METRICS_OF_RUN},
                 )
                 if failures:
                     raise failures[0]
@@ -216,34 +248,82 @@ class Outcome(StrEnum):
 def log_unroutable_command(log: CanonicalLog, command: Command) -> None:
     """Log and count a command that is not sent, because its engine is unknown or was deleted."""
     log.background(
-        operation="send_command", account=command.parent.account, outcome="unroutable", sid=command.resource,
+        operation="send_command",
+        outcome="unroutable",
+        subject=replace(subject_of_command(command), sid=command.resource),
+        reason="unknown_engine" if command.engine is None else "no_queue",
         counted={"CommandsUnroutable": 1},
+    )
+
+
+def log_suspended_host(log: CanonicalLog, delivery: CallbackDelivery) -> None:
+    """Log and count that a host was suspended, because a callback to it has timed out like those before."""
+    log.background(
+        operation="deliver_callback", outcome="suspended", subject=subject_of_delivery(delivery),
+        counted={"CallbackHostsSuspended": 1},
     )  # fmt: skip
+
+
+def log_unsigned_callback(log: CanonicalLog, delivery: CallbackDelivery, failure: StoreFailure) -> None:
+    """Log which request to AWS failed, so that a callback could not be signed; its attempt has a line of its own."""
+    log.background(
+        operation="deliver_callback", outcome="unsigned", subject=subject_of_delivery(delivery), error=failure
+    )
+
+
+def log_unnoted_check(log: CanonicalLog, error: Exception) -> None:
+    """Log that no check was noted of the recordings of a batch."""
+    log.background(operation="publish_changes", outcome="unchecked", error=error)
 
 
 class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 
 
-class _BlockedByPredecessor(Exception):
-    """An earlier record of the same partition failed, so this one must wait."""
+def _read_changes(
+    operation: str, services: BackgroundServices, records: Sequence[Event]
+) -> Iterator[Change | Exception | None]:
+    """Yield the change of each record, None if there is none to publish, or why it is not to be published now."""
+    blocked_partitions: set[str] = set()
+    for record in records:
+        partition = ""
+        try:
+            partition = record["dynamodb"]["Keys"]["PK"]["S"]
+            if partition not in blocked_partitions:
+                yield services.read_change(record)
+                continue
+        except Exception as error:  # noqa: BLE001 - an unreadable record is reported as failed
+            blocked_partitions.add(partition)
+            account = partition.partition("#")[0] or None
+            subject = Subject(account=account, event=record.get("eventID"), kind=record.get("eventName"))
+            services.log.background(operation=operation, subject=subject, outcome="unreadable", error=error)
+            yield error
+        else:
+            yield BlockedByPredecessor()
 
 
-def _process_change(
-    operation: str,
-    services: BackgroundServices,
-    record: Event,
-    account: str,
-    handler: Callable[[Change, BackgroundServices], None],
-) -> None:
-    change: Change | None = None
+def _raise(failure: Exception | None) -> None:
+    if failure is not None:
+        raise failure
+
+
+# --8<-- [start:parallel]
+def _attempt(step: Callable[[], Counter[str]]) -> Counter[str] | Exception:
+    """Run a step; return its error, which is raised after the other steps."""
     try:
-        change = services.read_change(record)
-    except Exception as error:
-        services.log.background(operation=operation, account=account, outcome="unreadable", error=type(error).__name__)
-        raise
-    if change is not None:
-        _run_and_log(services.log, operation, account, partial(handler, change, services))
+        return step()
+    except Exception as error:  # noqa: BLE001 - returned
+        return error
+
+
+def _attempt_all(steps: Sequence[Callable[[], Counter[str]]], at_once: int) -> Sequence[Counter[str] | Exception]:
+    """Run steps, several at once in threads, and return their results in order; each keeps the context of the log."""
+    if at_once == 1:
+        return list(map(_attempt, steps))
+    with ThreadPoolExecutor(at_once) as threads:
+        running = [threads.submit(copy_context().run, _attempt, step) for step in steps]
+    return [each.result() for each in running]
+    # --8<-- [end:parallel]
 
 
 def _rotate_shards(now: int) -> Iterator[str]:
@@ -255,7 +335,7 @@ def _rotate_shards(now: int) -> Iterator[str]:
 
 _MINUTE: Final = 60_000
 
-_METRICS: Final = {
+METRICS_OF_RUN: Final = {
     "unconfirmed": "CommandsUnconfirmed",
     "unconfirmed_pauses": "PausesUnconfirmed",
     "expired": "CommandsExpired",
@@ -283,18 +363,20 @@ def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], N
     return response
 
 
-def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
+def _run_and_log(log: CanonicalLog, operation: str, subject: Subject, act: Callable[[], object]) -> None:
     """Run `act` and log its outcome; an error is logged and raised."""
     try:
         result = act()
     except Exception as error:
         outcome = "unreadable" if isinstance(error, MalformedBody) else "failed"
-        log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
+        log.background(operation=operation, subject=subject, outcome=outcome, error=error)
         raise
     else:
         outcome = _outcome_of(result)
-        counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
-        log.background(operation=operation, account=account, outcome=outcome, counted=counted)
+        counted: Mapping[str, float] = {}
+        if isinstance(result, CallbackDelivery):
+            counted, subject = _callback_metrics(result), replace(subject_of_delivery(result), event=subject.event)
+        log.background(operation=operation, subject=subject, outcome=outcome, counted=counted, reason=reason_of(result))
 
 
 def _outcome_of(result: object) -> str:

@@ -108,6 +108,29 @@ def conference_events(
         yield ConferenceNotification(after, event, after.announced_at, after.sequence)
 
 
+def participant_event_before(before: Conference | None, after: Conference) -> ConferenceEvent | None:
+    """Return the participant's event that was written together with the start or end of a conference.
+
+    It has the number before, and its record may come later in the stream (C-322). None if there is no such event.
+    """
+    if before is None or before.status is after.status or after.sequence - before.sequence == 1:
+        return None
+    return ConferenceEvent.JOIN if after.is_live else ConferenceEvent.LEAVE
+
+
+def events_that_follow(
+    notification: ConferenceNotification, load_participants: ParticipantLoader
+) -> Iterator[ConferenceNotification]:
+    """Yield the start or end of a conference that was written together with this join or leave (C-322)."""
+    conference, number = notification.conference, notification.sequence + 1
+    if notification.event is ConferenceEvent.JOIN and conference.start_sequence == number:
+        yield start_event(conference)
+    is_last = notification.participant is not None and notification.participant.call == conference.ending_call
+    if notification.event is ConferenceEvent.LEAVE and is_last and conference.sequence == number:
+        yield from leave_events_at_end(conference, load_participants)
+        yield end_event(conference)
+
+
 def _has_announcement_ended(before: Conference, after: Conference) -> bool:
     """Whether an announcement ended with this change; `announced_at` alone misses two within a second.
 

@@ -238,5 +238,5 @@ def newly_finished(change: Change) -> Recording | None:
 
 
 def was_live(before: Resource | None) -> bool:
-    """Whether a call was live before a change; also if its state before is unknown."""
-    return before is None or (isinstance(before, Call) and before.is_live)
+    """Whether a call or conference was live before a change; also if its state before is unknown."""
+    return before is None or (isinstance(before, Call | Conference) and before.is_live)

@@ -19,14 +19,15 @@ Everything here is idempotent: replaying a change sends the same commands, event
 an outbox entry that exists already stays unchanged (REL-4 to REL-6).
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
+from tapedeck.background.change_batch import ChangeBatch
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
+from tapedeck.background.current_commands import CurrentCommands
 from tapedeck.background.notifications import (
     at_event,
     before_deletion,
@@ -34,8 +35,10 @@ from tapedeck.background.notifications import (
     call_status_at_leave,
     conference_events,
     end_event,
+    events_that_follow,
     leave_events_at_end,
     leave_events_before_end,
+    participant_event_before,
     participant_events,
     recording_events,
     required_call_events,
@@ -43,10 +46,7 @@ from tapedeck.background.notifications import (
     start_event,
 )
 from tapedeck.background.outbound import (
-    commands_for_change,
     domain_events,
-    is_command_current,
-    last_changed_at,
     newly_finished,
     was_live,
 )
@@ -55,8 +55,7 @@ from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, delivery_id
-from tapedeck.domain.engine_command import Command
+from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, delivery_id, idempotency_token
 from tapedeck.domain.notification import CallNotification, ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.page import ALL_TIME, ids_of
 from tapedeck.domain.participant import Participant
@@ -64,16 +63,13 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import object_key
-from tapedeck.ports.changes import Change, Resource
+from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.lists import ListStore
 from tapedeck.ports.media import MediaStore
 from tapedeck.ports.messaging import Bus
 from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
-
-COMMAND_STALENESS_CHECK_SECONDS: Final = 300
-"""Age of a change from which its command is sent only if the current state still requires it (C-110)."""
 
 
 class ChangePublisher:
@@ -88,7 +84,7 @@ class ChangePublisher:
         media: the media bucket.
         commands: sends commands to the media engines.
         callbacks: stores callbacks in the outbox and queues them.
-        bus: the event bus.
+        bus: the event bus; None: no domain events are published (C-331).
         public_url: the service's scheme and host, as clients know it.
         clock: milliseconds.
         conversions: requests the conversion of captures.
@@ -102,7 +98,7 @@ class ChangePublisher:
         media: MediaStore,
         commands: CommandSender,
         callbacks: CallbackDispatcher,
-        bus: Bus,
+        bus: Bus | None,
         public_url: str,
         clock: Clock,
         conversions: Conversions,
@@ -117,54 +113,82 @@ class ChangePublisher:
         self._public_url = public_url
         self._clock = clock
         self._conversions = conversions
+        self._current_commands = CurrentCommands(store, clock)
         self._calls = Calls(store, clock)
 
-    # --8<-- [start:publish]
     def publish(self, change: Change) -> None:
-        """Publish one change: the command first, then the callbacks, then the domain events.
+        """Publish one change."""
+        (failure,) = self.publish_all([change])
+        if failure is not None:
+            raise failure
 
-        A recording that this change finishes, or a call that it ends, is then marked as published, which ends its
-        pending work.
+    # --8<-- [start:publish]
+    def publish_all(self, changes: Sequence[Change]) -> Sequence[Exception | None]:
+        """Publish changes: the commands of all first, then the callbacks, then the domain events.
+
+        Recordings that these changes finish, and calls that they end, are then marked as published, which ends their
+        pending work. Each step sends up to ten messages at once.
+
+        Returns:
+            the error of each change, None if it is published. An error is about one change, and blocks later ones of
+            the same call or conference.
         """
-        self._commands.send(self._current_commands(change))
-        self._conversions.request_for(change)
+        batch = ChangeBatch(changes)
+        batch.send_by_lane(lambda each: self._commands.route(self._current_commands.of(each)), self._commands.send_to)
+        batch.send(self._conversions.messages_for, self._conversions.send)
+        batch.send(self._stored_callbacks, self._callbacks.queue)
+        if self._bus is not None:
+            batch.send(domain_events, self._bus.publish)
+        batch.each(self._mark_what_ended)
+        return batch.failures
+
+    # --8<-- [end:publish]
+
+    def _stored_callbacks(self, change: Change) -> Sequence[CallbackDelivery]:
+        """Store the callbacks of a change in the outbox, and return those to queue; end what ends with a conference."""
         after, before = change.after, change.before
-        finished = newly_finished(change)
+        if isinstance(after, Conference) and not after.is_live and was_live(before):
+            try:
+                self.end_dialed_calls(after)
+            except Exception:
+                self._enqueue(self._deliveries(change))  # they do not wait until the calls can be ended
+                raise
+        return self._callbacks.store(self._deliveries(change))
+
+    def _deliveries(self, change: Change) -> list[CallbackDelivery]:
+        after, before = change.after, change.before
         match after:
             case Recording():
                 old_recording = before if isinstance(before, Recording) else None
                 events = [
                     *recording_events(old_recording, after),
-                    *(required_events(after) if finished is not None else ()),
+                    *(required_events(after) if newly_finished(change) is not None else ()),
                 ]
                 # A finished recording also gets its required events again, in case an earlier change was lost.
-                in_order = sorted(dict.fromkeys(events), key=lambda each: each[1])
-                self._enqueue(self._recording_deliveries(after, in_order))
+                return self._recording_deliveries(after, sorted(dict.fromkeys(events), key=lambda each: each[1]))
             case Conference():
                 old_conference = before if isinstance(before, Conference) else None
-                try:
-                    if not after.is_live and (old_conference is None or old_conference.is_live):
-                        self.end_dialed_calls(after)
-                finally:
-                    notifications = conference_events(old_conference, after, self._participant_loader(after))
-                    self._enqueue(self._conference_deliveries(change.account, notifications))
+                # The participant's record stores what follows its own event, so that both are sent in order.
+                if participant_event_before(old_conference, after) in self._subscribed_events(after):
+                    return []
+                notifications = conference_events(old_conference, after, self._participant_loader(after))
+                return self._conference_deliveries(change.account, notifications)
             case Participant():
                 load_conference = cache(partial(self._store.get_conference, change.account, after.conference))
                 old_participant = before if isinstance(before, Participant) else None
                 notifications = participant_events(old_participant, after, load_conference)
-                self._enqueue(self._conference_deliveries(change.account, notifications))
+                return self._conference_deliveries(change.account, self._with_followers(notifications))
             case Call():
-                old_call = before if isinstance(before, Call) else None
-                self._enqueue(self._call_deliveries(after, call_events(old_call, after)))
-        if events_of_change := list(domain_events(change)):
-            self._bus.publish(events_of_change)
+                return self._call_deliveries(after, call_events(before if isinstance(before, Call) else None, after))
+        return []
+
+    def _mark_what_ended(self, change: Change) -> None:
+        finished, after = newly_finished(change), change.after
         # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
-        if isinstance(after, Call) and not after.is_live and after.has_unpublished_events and was_live(before):
+        if isinstance(after, Call) and after.has_unpublished_events and was_live(change.before):
             self.mark_published(after)
-
-    # --8<-- [end:publish]
 
     def backfill_recording(self, recording: Recording) -> int:
         """Store the callbacks of a recording that should be in the outbox and are not; return how many.
@@ -190,7 +214,8 @@ class ChangePublisher:
         required = [each for each in required if each.event in self._subscribed_events(conference)]
         if required:
             known = {delivery.id for delivery in self._callbacks.of(conference.account, conference.id)}
-            required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
+            missing = (each for each in required if delivery_id(each.sequence, each.event) not in known)
+            required = sorted(missing, key=lambda each: each.sequence)
         return self._enqueue(self._conference_deliveries(conference.account, required))
 
     def backfill_call(self, call: Call) -> int:
@@ -221,30 +246,6 @@ class ChangePublisher:
                 self._store.mark_conference_published(resource)
             case Call():
                 self._store.mark_call_published(resource)
-
-    def _current_commands(self, change: Change) -> Iterator[Command]:
-        """Yield the command of a change, unless the change is old and the command done or superseded since."""
-        now = self._clock() // 1000
-        for command in commands_for_change(change):
-            is_late = (
-                change.after is not None and now - last_changed_at(change.after) >= COMMAND_STALENESS_CHECK_SECONDS
-            )
-            if not is_late or is_command_current(command, *self._current_state(change), now):
-                yield command
-
-    def _current_state(self, change: Change) -> tuple[Resource | None, Conference | None]:
-        """Read the resource of a change as it is now, and the conference around a participant."""
-        match change.after:
-            case Recording() as recording:
-                return self._store.get_recording(recording.parent, recording.id), None
-            case Call() as call:
-                return self._store.get_call(change.account, call.id), None
-            case Conference() as conference:
-                return self._store.get_conference(change.account, conference.id), None
-            case Participant(conference=conference_id, call=call_id):
-                around, found = self._store.get_membership(change.account, conference_id, call_id)
-                return found, around
-        return None, None
 
     def _enqueue(self, deliveries: Sequence[CallbackDelivery]) -> int:
         """Enqueue deliveries; return their number."""
@@ -295,6 +296,13 @@ class ChangePublisher:
         if callback is None:
             return frozenset()
         return callbacks_in(callback.dialect).conference_events(callback.events)
+
+    def _with_followers(self, notifications: Iterable[ConferenceNotification]) -> Iterator[ConferenceNotification]:
+        """Add the start or end of a conference to the participant's event that it follows, if that has a callback."""
+        for each in notifications:
+            yield each
+            if each.event in self._subscribed_events(each.conference):
+                yield from events_that_follow(each, self._participant_loader(each.conference))
 
     def _participant_loader(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
         """Return a function that reads all participants of a conference; it reads none if `leave` is not subscribed."""
@@ -362,7 +370,7 @@ class ChangePublisher:
             url=callback.url,
             method=callback.method,
             body=encode(fields).decode(),
-            idempotency_token=_idempotency_token(account, resource_id, delivery_id(sequence, event)),
+            idempotency_token=idempotency_token(account, resource_id, delivery_id(sequence, event)),
             created=self._clock() // 1000,
             next_attempt_at=self._clock() // 1000 + REQUEUE_AFTER_SECONDS,
         )
@@ -374,11 +382,3 @@ _MAX_RECORDINGS_SEARCHED: Final = 100
 
 def _is_leave(notification: ConferenceNotification) -> bool:
     return notification.event is ConferenceEvent.LEAVE
-
-
-# --8<-- [start:token]
-def _idempotency_token(*names: str) -> str:
-    """Derive a UUID-shaped token that is identical whenever the same event is published."""
-    digest = hashlib.sha256("/".join(names).encode()).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-    # --8<-- [end:token]

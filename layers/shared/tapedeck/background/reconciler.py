@@ -17,23 +17,32 @@ and `end`, and after its end every status event of a call.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineMonitor
+from tapedeck.background.log_subjects import Overdue, ReportOverdue, missing_of, subject_of
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command_repetition import REPEAT_AFTER_SECONDS, is_repetition_due
+from tapedeck.domain.command_repetition import is_repetition_due
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, is_pending
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, NotFound
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.pending_work import (
+    COMMAND_RESEND_AFTER_SECONDS,
+    CONVERSION_GRACE_SECONDS,
+    STREAM_GRACE_SECONDS,
+    has_timed_out,
+    next_due,
+)
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
@@ -45,14 +54,11 @@ from tapedeck.ports.stores import Store
 SHARDS: Final = "0123456789abcdef"
 """Shards of the `work` index: the last hex digit of an id."""
 
-COMMAND_RESEND_AFTER_SECONDS: Final = REPEAT_AFTER_SECONDS[0]
-"""Age at which an unconfirmed command is first sent again (C-108); `is_repetition_due` has the later ages.
-
-The age of a recording's command counts from the recording's last change, that of any other from its `requested_at`.
-"""
-
 RUN_INTERVAL_SECONDS: Final = 60
 """Interval of the runs, used for the first run of a process."""
+
+FIRST_CHECKS_SECONDS: Final = 300
+"""Age of the oldest checks that the first run of a process reads: longer than a run may take."""
 
 PAUSE_ALARM_AFTER_SECONDS: Final = 60
 """Age from which each run counts an unconfirmed pause (metric `PausesUnconfirmed`, with an alarm)."""
@@ -60,24 +66,11 @@ PAUSE_ALARM_AFTER_SECONDS: Final = 60
 COMMAND_ALARM_AFTER_SECONDS: Final = 300
 """Age from which each run counts an unconfirmed command as overdue (metric `CommandsUnconfirmed`, with an alarm)."""
 
-START_TIMEOUT_SECONDS: Final = 2_400
-"""Age at which a recording whose start the engine has not confirmed becomes `absent`.
+MAX_LOOKED_AT_PER_SHARD: Final = 125
+"""About how many recordings that are not due one run looks at in one shard, each minute others (C-300).
 
-Longer than a connector repeats an event that cannot be applied yet (30 minutes), and than a lost engine may stay away
-(15 minutes): the confirmation may still come.
+With up to 2,000 recordings, each run finds what the stream has missed; with 100,000, all runs of an hour do.
 """
-
-MEDIA_TIMEOUT_SECONDS: Final = 3_600
-"""Time after the stop at which a recording without media becomes `absent` (C-45)."""
-
-CONVERSION_GRACE_SECONDS: Final = 600
-"""Time after which the conversion of a capture is first requested again; each time, the age has doubled (C-215)."""
-
-CONVERSION_TIMEOUT_SECONDS: Final = 86_400
-"""Time after which a recording whose capture could not be converted becomes `absent` (C-215)."""
-
-STREAM_GRACE_SECONDS: Final = 600
-"""Time that the stream has to publish a change before the outbox is checked for its callbacks."""
 
 MAX_REQUEUED_PER_SHARD: Final = 1_000
 """Upper limit of callbacks that one run queues again in one shard."""
@@ -98,6 +91,7 @@ class Reconciler:
         conversions: requests conversions of captures again.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
+        report_overdue: is called with each item that a run counts as unconfirmed, expired or timed out.
     """
 
     def __init__(
@@ -113,6 +107,7 @@ class Reconciler:
         conversions: Conversions,
         clock: Clock,
         report: Callable[[Exception], object],
+        report_overdue: ReportOverdue = lambda _overdue: None,
     ) -> None:
         self._work = work
         self._store = store
@@ -125,6 +120,7 @@ class Reconciler:
         self._conversions = conversions
         self._clock = clock
         self._report = report
+        self._report_overdue = report_overdue
         self._calls = Calls(store, clock)
         self._last_runs: dict[str, int] = {}
         """Time of the last complete run of this process for each shard, in seconds."""
@@ -158,12 +154,22 @@ class Reconciler:
             conversions=0, timed_out=0, failed=0,
         )  # fmt: skip
         now = self._now
-        interval = now - self._last_runs.get(shard, now - RUN_INTERVAL_SECONDS)
+        last_run = self._last_runs.get(shard)
+        interval = now - last_run if last_run is not None else RUN_INTERVAL_SECONDS
         counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
-        for pending in self._work.find_pending(shard, now - COMMAND_RESEND_AFTER_SECONDS):
+        checked_until = last_run if last_run is not None else now - FIRST_CHECKS_SECONDS
+        found = chain(
+            self._work.find_pending(shard, now, MAX_LOOKED_AT_PER_SHARD),
+            self._work.find_checked(shard, checked_until, now),
+        )
+        seen: set[tuple[type, str]] = set()
+        for pending in found:
             resource = type(pending.resource), pending.resource.id
+            if resource in seen:
+                continue
+            seen.add(resource)
             try:
-                counted.update(self._reconcile(pending, interval, is_due=resource in self._failed))
+                counted.update(self._reconcile(pending, interval, must_repeat=resource in self._failed))
                 self._failed.discard(resource)
             except Exception as error:  # noqa: BLE001 - one failing item must not block the others
                 self._report(error)
@@ -177,20 +183,35 @@ class Reconciler:
     def _now(self) -> int:
         return self._clock() // 1000
 
-    def _reconcile(self, pending: PendingWork, interval: int, *, is_due: bool) -> Counter[str]:
+    # --8<-- [start:place]
+    def _reconcile(self, pending: PendingWork, interval: int, *, must_repeat: bool) -> Counter[str]:
+        """Reconcile a resource if something is due about it, and move it to the time at which something is next due."""
         counted: Counter[str] = Counter()
+        place, due = pending.due or 0, next_due(pending.resource, self._now)
+        # A pause, for example, does not write the index: what is due after it is found late, and done at once.
+        is_late = due is not None and due < place
+        if due is not None and is_late:
+            self._work.move(pending, due)
+            place = due
+        if place > self._now:
+            return counted
         match pending.resource:
             case Recording() as recording:
-                counted.update(self._reconcile_recording(recording))
+                counted.update(self._reconcile_recording(recording, interval, must_repeat=must_repeat or is_late))
             case Conference() as conference:
                 counted.update(self._reconcile_conference(conference))
             case Call() as call:
                 counted.update(self._reconcile_call(call))
-        counted.update(self._reconcile_command(pending, interval, is_due=is_due))
+        counted.update(self._reconcile_command(pending, interval, must_repeat=must_repeat or is_late))
+        # An unconfirmed command stays due.
+        if due is not None and due > self._now:
+            self._work.move(pending, due)
         return counted
 
+    # --8<-- [end:place]
+
     # --8<-- [start:command]
-    def _reconcile_command(self, pending: PendingWork, interval: int, *, is_due: bool) -> Counter[str]:
+    def _reconcile_command(self, pending: PendingWork, interval: int, *, must_repeat: bool) -> Counter[str]:
         """Send the unconfirmed command of a resource again if that is due, or remove it if it is expired or void."""
         counted: Counter[str] = Counter()
         resource = pending.resource
@@ -198,22 +219,36 @@ class Reconciler:
         if pending_since is None or self._now - pending_since < COMMAND_RESEND_AFTER_SECONDS:
             return counted
         age = self._now - pending_since
-        conference = self._conference_of(pending)
+        is_due = must_repeat or is_repetition_due(age, interval)
+        conference = self._conference_of(pending) if is_due or age >= COMMAND_EXPIRY_SECONDS else None
         engine = conference.engine if conference is not None else getattr(resource, "engine", None)
         has_expired = age >= COMMAND_EXPIRY_SECONDS or self._engines.is_gone(engine)
         if conference is not None and not conference.is_live:
             self._work.expire(pending)
         elif has_expired and not isinstance(resource, Recording):
-            counted["expired"] += self._expire(pending)
+            if self._expire(pending):
+                reason = "engine_gone" if self._engines.is_gone(engine) else "too_old"
+                self._count_overdue(counted, ("expired",), pending, engine, reason)
         elif (command := pending_command(pending.account, resource, pending.command_payload)) is not None:
-            counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
             is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
-            counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
-            if is_due or is_repetition_due(age, interval):
+            late = {"unconfirmed": age >= COMMAND_ALARM_AFTER_SECONDS}
+            late["unconfirmed_pauses"] = is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
+            reason = "engine_silent" if self._engines.is_silent(engine) else "not_confirmed"
+            self._count_overdue(counted, [name for name in late if late[name]], pending, engine, reason)
+            if is_due:
                 counted["resent"] += self._send_unless_silent(replace(command, engine=command.engine or engine))
         return counted
 
     # --8<-- [end:command]
+
+    def _count_overdue(
+        self, counted: Counter[str], names: Iterable[str], pending: PendingWork, engine: str | None, reason: str
+    ) -> None:
+        """Count and report a command that is overdue or expired."""
+        for name in names:
+            counted[name] += 1
+            subject = subject_of(pending.account, pending.resource, engine)
+            self._report_overdue(Overdue(name, subject, self._pending_since(pending.resource), reason))
 
     def _send_unless_silent(self, command: Command) -> bool:
         """Send a command unless its engine is silent (C-199); return whether it was sent."""
@@ -229,49 +264,35 @@ class Reconciler:
         The commands of a recording that timed out, or whose capture is uploaded, are not sent again.
         """
         if isinstance(resource, Recording):
-            is_over = resource.captured_at is not None or self._has_timed_out(resource)
+            is_over = resource.captured_at is not None or has_timed_out(resource, self._now)
             return resource.updated if resource.is_pending and not is_over else None
         return (resource.requested_at or 0) if is_pending(resource) else None
 
-    def _reconcile_recording(self, recording: Recording) -> Counter[str]:
+    def _reconcile_recording(self, recording: Recording, interval: int, *, must_repeat: bool) -> Counter[str]:
         counted: Counter[str] = Counter()
-        is_grace_over = self._now - recording.updated >= STREAM_GRACE_SECONDS
-        if is_grace_over:
+        age = self._now - recording.updated
+        is_grace_over = age >= STREAM_GRACE_SECONDS
+        # One with an unconfirmed command is found by each run.
+        was_looked_up = recording.is_pending and age - interval >= STREAM_GRACE_SECONDS and not must_repeat
+        if is_grace_over and not was_looked_up:
             counted["backfilled"] += self._publisher.backfill_recording(recording)
-        if recording.is_unfinished_capture and self._age_of_capture(recording) < CONVERSION_TIMEOUT_SECONDS:
+        has_timed_out_now = has_timed_out(recording, self._now)
+        if recording.is_unfinished_capture and not has_timed_out_now:
             counted["conversions"] += self._request_conversion(recording)
         elif recording.status not in UNFINISHED:
             if is_grace_over:
                 self._publisher.mark_published(recording)
-        elif self._has_timed_out(recording):
-            counted["timed_out"] += self._finish_timed_out(recording)
+        elif has_timed_out_now and self._finish_timed_out(recording):
+            counted["timed_out"] += 1
+            subject = subject_of(recording.parent.account, recording)
+            self._report_overdue(Overdue("timed_out", subject, recording.updated, missing_of(recording)))
         return counted
 
-    def _has_timed_out(self, recording: Recording) -> bool:
-        """Whether the start, the media of a stopped recording, or their conversion did not come in time."""
-        if recording.is_unfinished_capture:
-            return self._age_of_capture(recording) >= CONVERSION_TIMEOUT_SECONDS
-        if recording.status is RecordingStatus.STOPPED:
-            return self._now - recording.updated >= MEDIA_TIMEOUT_SECONDS
-        return (
-            recording.is_active
-            and not recording.is_start_confirmed
-            and self._now - recording.created >= START_TIMEOUT_SECONDS
-        )
-
-    def _age_of_capture(self, recording: Recording) -> int:
-        """Return the seconds since the capture was noted."""
-        return self._now - (recording.captured_at or 0)
-
     def _request_conversion(self, recording: Recording) -> bool:
-        """Request the conversion of a capture again if its age has doubled; return whether it was requested."""
-        age = self._age_of_capture(recording)
-        if age < CONVERSION_GRACE_SECONDS:
+        """Request the conversion of a capture again, whose age has doubled; return whether it was requested."""
+        if self._now - (recording.captured_at or 0) < CONVERSION_GRACE_SECONDS:
             return False
         self._conversions.request(recording)
-        # A run finds what was due 30 seconds before it.
-        wait = min(age, CONVERSION_TIMEOUT_SECONDS - age) - COMMAND_RESEND_AFTER_SECONDS
-        self._store.postpone_conversion(recording, self._now + wait)
         return True
 
     def _reconcile_conference(self, conference: Conference) -> Counter[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from tapedeck.background.webhook_delivery import CallbackRenderer
+from tapedeck.background.callback_renderer import CallbackRenderer
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import CallbackDialect, sign, with_query
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
@@ -16,7 +16,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 class DialectCallbackRenderer:
-    """A `background.webhook_delivery.CallbackRenderer` for one dialect."""
+    """A `background.callback_renderer.CallbackRenderer` for one dialect."""
 
     def __init__(self, callbacks: CallbackDialect) -> None:
         self._callbacks = callbacks

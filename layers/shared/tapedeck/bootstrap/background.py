@@ -6,6 +6,7 @@ A separate module, so that HTTP functions do not import what only these need.
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from threading import Lock
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -22,10 +23,13 @@ from tapedeck.adapters.engine_queues import SqsEngineQueues
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
+from tapedeck.adapters.remembered_keys import RememberingDecryptor
 from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
+from tapedeck.background.callback_lanes import CallbackLane
+from tapedeck.background.checks import RecordingChecks
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
@@ -38,7 +42,16 @@ from tapedeck.background.engine_monitor import (
 )
 from tapedeck.background.event_situations import SituationReader
 from tapedeck.background.event_writes import EventWriter
-from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices, log_unroutable_command
+from tapedeck.background.handlers import (
+    METRICS_OF_RUN,
+    BackgroundEndpoint,
+    BackgroundServices,
+    log_suspended_host,
+    log_unnoted_check,
+    log_unroutable_command,
+    log_unsigned_callback,
+)
+from tapedeck.background.log_subjects import OverdueLog
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -53,12 +66,21 @@ from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.clock import Clock
 from tapedeck.settings import Settings
 
+SHARDS_AT_ONCE: Final = 8
+"""How many shards a deployment reconciles at the same time (C-302), fewer than the connections that a client keeps.
+
+The stand-in and simulations reconcile one after the other: their runs can be repeated.
+"""
+
 EVENT_SOURCE: Final = "tapedeck"
 """The source of domain events on the bus."""
 
 
 def aws_outbound_clients(environment: Environment, settings: Settings) -> OutboundClients:
-    """Return the outbound clients of a deployment; each AWS client is created at first use."""
+    """Return the outbound clients of a deployment; each AWS client is created at first use.
+
+    Without the name of a bus there is none, and no domain event is published (C-331).
+    """
 
     def lazy(service: str) -> "_LazyClient":
         return _LazyClient(environment.make_client, service)
@@ -66,8 +88,9 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
     return OutboundClients(
         commands=SqsEngineQueues(lazy("sqs"), settings.engine_queue_prefix, time.sleep),
         callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
+        callback_retries=SqsQueue(lazy("sqs"), settings.callback_retries_queue, time.sleep),
         finishing=SqsQueue(lazy("sqs"), settings.finishing_queue, time.sleep, is_fifo=False),
-        bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
+        bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep) if settings.event_bus else None,
         webhook_client=SafeWebhookClient(
             allowed_hosts=settings.callback_allowed_hosts,
             host_map=dict(settings.callback_host_map),
@@ -89,9 +112,12 @@ class _LazyClient:
 
     def __init__(self, make_client: Callable[[str], Any], service: str) -> None:
         self._make = cache(lambda: make_client(service))
+        self._lock = Lock()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - botocore creates its classes at run time
-        return getattr(self._make(), name)
+        with self._lock:  # a session of botocore makes one client at a time
+            client = self._make()
+        return getattr(client, name)
 
 
 def build_background_services(environment: Environment) -> BackgroundServices:
@@ -111,14 +137,17 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         return CallbackDispatcher(
             wrap(DeliveryTable(database)),
             wrap(credentials),
-            wrap(clients.decryptor),
+            RememberingDecryptor(wrap(clients.decryptor), clock),
             clients.webhook_client,
-            wrap(clients.callbacks),
+            CallbackLane(wrap(clients.callbacks), settings.callback_concurrency),
+            CallbackLane(wrap(clients.callback_retries), settings.callback_retry_concurrency),
             clock,
             clients.sleep,
             clients.random_float,
             settings.callback_retry_hours,
             clients.monotonic_clock,
+            partial(log_suspended_host, api.log),
+            partial(log_unsigned_callback, api.log),
         )
 
     report_unroutable = partial(log_unroutable_command, api.log)
@@ -138,12 +167,16 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             clients.bus, settings.public_url, clock, conversions(),
         )  # fmt: skip
 
+    checks = cache(lambda: RecordingChecks(PendingWorkIndex(database), clock, partial(log_unnoted_check, api.log)))
+
     @cache
     def engine_events() -> EngineEvents:
         return build_engine_events(database, api.recordings, api.media, clock)
 
     def report_failure(error: Exception) -> None:
-        api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__)
+        api.log.background(operation="reconcile", outcome="failed", error=error)
+
+    overdue_log = OverdueLog(api.log, METRICS_OF_RUN)
 
     @cache
     def engine_sessions() -> EngineSessions:
@@ -172,13 +205,14 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             clock,
             report_failure,
             environment.engine_clock,
+            overdue_log.report,
         )
 
     @cache
     def reconciler() -> Reconciler:
         return Reconciler(
             PendingWorkIndex(database), store, api.recordings, api.media, publisher(), commands(), dispatcher(),
-            engine_monitor(), conversions(), clock, report_failure,
+            engine_monitor(), conversions(), clock, report_failure, overdue_log.report,
         )  # fmt: skip
 
     @cache
@@ -197,6 +231,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         sort_by_conference_sequence=sort_by_conference_sequence,
         callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
+        make_checks=checks,
         make_engine_events=engine_events,
         make_callbacks=dispatcher,
         make_engine_sessions=engine_sessions,
@@ -204,6 +239,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         make_conversions=conversions,
         make_reconciler=reconciler,
         make_redrive=redrive,
+        make_overdue_log=lambda: overdue_log,
+        shards_at_once=SHARDS_AT_ONCE if environment.make_outbound_clients is None else 1,
     )
 
 

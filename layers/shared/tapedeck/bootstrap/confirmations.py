@@ -26,5 +26,5 @@ def build_confirmations(
         settings.confirm_within_ms,
         monotonic_clock,
         environment.engine_clock,
-        lambda recording: log.unsent_command(recording.parent.account, recording.id, recording.version),
+        lambda recording, error: log.unsent_command(recording.parent.account, recording.id, recording.version, error),
     )

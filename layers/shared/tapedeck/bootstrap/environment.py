@@ -32,14 +32,15 @@ T = TypeVar("T")
 class OutboundClients:
     """The clients through which background functions send, deliver and publish.
 
-    `sleep` takes seconds; `random_float` returns a number from 0 to 1. `monotonic_clock` measures the duration of
-    callback attempts in milliseconds; None uses the environment's clock.
+    Without a `bus`, no domain events are published. `sleep` takes seconds; `random_float` returns a number from 0 to 1.
+    `monotonic_clock` measures the duration of callback attempts in milliseconds; None uses the environment's clock.
     """
 
     commands: "EngineQueues"
     callbacks: "Queue"
+    callback_retries: "Queue"
     finishing: "Queue"
-    bus: "Bus"
+    bus: "Bus | None"
     webhook_client: "WebhookClient"
     decryptor: "Decryptor"
     sleep: Callable[[float], None] = time.sleep

@@ -32,6 +32,7 @@ from tapedeck.domain.errors import (
     NotFound,
     StoreBusy,
     StoreUnavailable,
+    StoreUnresolved,
     TapedeckError,
 )
 
@@ -104,6 +105,8 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(503, 20503, "Service Unavailable"), ErrorAnswer(503, 20504, "Service unavailable")
     ),
     StoreBusy: _both(429, 20429, "Too Many Requests"),
+    # No status that a client or a proxy repeats by itself (C-311).
+    StoreUnresolved: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "The state of the resource forbids this")),
     StoreUnavailable: ErrorAnswers(
         ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")
     ),

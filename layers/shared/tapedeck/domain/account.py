@@ -127,6 +127,14 @@ class RequestCredentials:
     secret: str = field(repr=False)
 
 
+SIGNING_KEY_DAYS: Final = 37
+"""How long a key is kept after the next one began to sign (C-312).
+
+A callback is signed with the key of its first attempt. It is retried for at most 168 hours, and can be replayed for 30
+days after it was created.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
     """The encrypted keys that sign an account's callbacks, oldest first.

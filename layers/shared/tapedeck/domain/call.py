@@ -81,8 +81,8 @@ class Call:
 
     @property
     def has_unpublished_events(self) -> bool:
-        """Whether it has a subscription whose callbacks may not all be in the outbox yet."""
-        return self.callback is not None and not self.end_published
+        """Whether it has ended, and has a subscription whose callbacks may not all be in the outbox yet."""
+        return self.callback is not None and not self.is_live and not self.end_published
 
     @property
     def duration(self) -> int | None:

@@ -102,11 +102,8 @@ class Conference:
 
     @property
     def has_pending_follow_up(self) -> bool:
-        """Whether what must follow its end may not be done yet; of a live conference, whether callbacks may be missing.
-
-        While it is live, nothing has to be done for the dialed participants.
-        """
-        return not self.end_published and (self.callback is not None or (self.has_dialed and not self.is_live))
+        """Whether it has ended, and what must follow its end may not be done yet."""
+        return self.needs_follow_up and not self.is_live and not self.end_published
 
 
 def is_name(text: str) -> bool:

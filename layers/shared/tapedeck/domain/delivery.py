@@ -1,8 +1,10 @@
 """A callback in the outbox: the request to deliver, its state and its attempts."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 DELIVERY_RETENTION_DAYS: Final = 30
 """How long deliveries can be listed and replayed."""
@@ -20,8 +22,14 @@ MAX_RESPONSE_EXCERPT: Final = 1024
 UNSIGNED: Final = "unsigned"
 """The failure of an attempt for which no signing key was available."""
 
+HOST_SUSPENDED: Final = "host-suspended"
+"""The failure of an attempt that was not made, because the host had timed out again and again (C-293)."""
+
 REQUEUE_AFTER_SECONDS: Final = 600
 """How long a queued delivery may stay queued before it counts as lost and is queued again."""
+
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class DeliveryState(StrEnum):
@@ -44,8 +52,8 @@ FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
 class DeliveryAttempt:
     """One attempt: start and duration in milliseconds, HTTP status or failure, the response's first kilobyte.
 
-    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `url-gone`: nothing was sent, because the URL
-    had answered an earlier callback of this recording, conference or call with 410 Gone.
+    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, `HOST_SUSPENDED`, or `url-gone`: nothing was sent,
+    because the URL had answered an earlier callback of this recording, conference or call with 410 Gone.
     """
 
     at: int
@@ -91,7 +99,21 @@ class CallbackDelivery:
         """`<sequence>.<event>`: the sort order under its recording, conference or call is the delivery order."""
         return delivery_id(self.sequence, self.event)
 
+    @property
+    def host(self) -> str:
+        """`<host>:<port>` of the URL, in lower case: it identifies a server, and is not to be called."""
+        url = urlsplit(self.url)
+        return f"{url.hostname}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
+
 
 def delivery_id(number: int, event: str) -> str:
     """Return the id of a delivery; the ids of one resource sort by sequence."""
     return f"{number:08d}.{event}"
+
+
+# --8<-- [start:token]
+def idempotency_token(*names: str) -> str:
+    """Derive a UUID-shaped token that is identical whenever the same event is published."""
+    digest = hashlib.sha256("/".join(names).encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+    # --8<-- [end:token]

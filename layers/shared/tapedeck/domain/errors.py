@@ -37,6 +37,7 @@ TapedeckError
     ├── StoreBusy               contention; nothing was written; safe to retry
     │   └── StoreThrottled      throttling; nothing was written; safe to retry
     └── StoreUnavailable        no response, or an error that is not retried; the write may have happened
+        └── StoreUnresolved     the write is still in progress; a repetition may have a second effect
 
 Background functions log every error and raise it: the queue or the stream delivers the message again.
 """
@@ -254,7 +255,17 @@ class NoEngineAvailable(TapedeckError):
 
 
 class StoreFailure(TapedeckError):
-    """The database, queue, bus, bucket or KMS did not complete the request."""
+    """The database, queue, bus, bucket or KMS did not complete the request.
+
+    Args:
+        operation: the AWS operation that failed, such as `dynamodb:UpdateItem`; for the log, as is `code`.
+        code: its error code, or the class of the error if there was no response; never a message.
+    """
+
+    def __init__(self, operation: str | None = None, code: str | None = None) -> None:
+        super().__init__(operation, code)
+        self.operation = operation
+        self.code = code
 
 
 class StoreBusy(StoreFailure):
@@ -267,3 +278,7 @@ class StoreThrottled(StoreBusy):
 
 class StoreUnavailable(StoreFailure):
     """No response, or an error that is not retried; a write may or may not have happened."""
+
+
+class StoreUnresolved(StoreUnavailable):
+    """The write is still in progress, and may yet happen: a repetition may have a second effect (C-311)."""

@@ -20,7 +20,6 @@ from tapedeck.domain.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
-    StoreBusy,
     TapedeckError,
 )
 from tapedeck.domain.identity import new_id
@@ -40,7 +39,7 @@ from tapedeck.http.routes import (
     split,
     strip_suffix,
 )
-from tapedeck.observability import CanonicalLog
+from tapedeck.observability import CanonicalLog, begin_invocation
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
@@ -268,8 +267,9 @@ class Endpoint:
     def _run(
         self, operation: str, answer: Callable[[ApiServices, HttpRequest, Dialect, "_RequestContext"], Response]
     ) -> Callable[[Event, object], dict[str, Any]]:
-        def handle(event: Event, _lambda_context: object) -> dict[str, Any]:
+        def handle(event: Event, lambda_context: object) -> dict[str, Any]:
             started = time.perf_counter()
+            begin_invocation(event, lambda_context)
             services = self._get_services()
             request_id = new_id(services.clock())
             http = HttpRequest.from_event(event)
@@ -294,10 +294,7 @@ class Endpoint:
                 code=reply.code,
                 request_id=request_id,
                 started=started,
-                is_busy=isinstance(context.error, StoreBusy),
-                is_engine_unavailable=context.error.is_engine_unavailable,
-                parameter=context.error.parameter,
-                reason=context.error.reason,
+                error=context.error,
                 call=context.call,
                 warnings=context.warnings,
                 created_id=context.created_id,
@@ -314,8 +311,7 @@ class _RequestContext:
 
     account: str | None = None
     sid: str | None = None
-    error: TapedeckError = field(default_factory=TapedeckError)
-    """What was raised; one without a parameter and a reason if the request was done."""
+    error: TapedeckError | None = None
     call: str | None = None
     warnings: tuple[AccountWarning, ...] = ()
     created_id: str | None = None

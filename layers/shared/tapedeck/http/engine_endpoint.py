@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from tapedeck.dialects.dialect import Response
 from tapedeck.domain.engine import MediaEngine
-from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated, StoreBusy, StoreFailure
+from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated, StoreFailure
 from tapedeck.domain.identity import new_id
 from tapedeck.http.engine_refusal import EngineRequestRefused, refuse
 from tapedeck.http.request import HttpRequest, to_lambda_response
-from tapedeck.observability import CanonicalLog
+from tapedeck.observability import CanonicalLog, begin_invocation
 from tapedeck.operations.engine_authentication import EngineAuthenticator
 from tapedeck.ports.clock import Clock
 
@@ -73,14 +73,15 @@ class EngineEndpoint(Generic[ServicesT]):
         """
 
         def decorate(handler: EngineHandler[ServicesT, ModelT]) -> Callable[[Event, object], dict[str, Any]]:
-            def handle(event: Event, _lambda_context: object) -> dict[str, Any]:
+            def handle(event: Event, lambda_context: object) -> dict[str, Any]:
                 started = time.perf_counter()
+                begin_invocation(event, lambda_context)
                 services = self._get_services()
                 request_id = new_id(services.clock())
                 engine: MediaEngine | None = None
                 content: ModelT | None = None
                 field: str | None = None
-                is_busy = False
+                failed: StoreFailure | None = None
                 try:
                     http = HttpRequest.from_event(event, MAX_ENGINE_BYTES)
                     engine = services.authenticator.verify(_bearer_token(http))
@@ -91,7 +92,7 @@ class EngineEndpoint(Generic[ServicesT]):
                 except NotAuthenticated:
                     reply = refuse(401, "unauthorized")
                 except StoreFailure as failure:
-                    is_busy = isinstance(failure, StoreBusy)
+                    failed = failure
                     reply = Response(503, {"refused": "busy"}, {"Retry-After": "1"})
                 except Exception as error:  # noqa: BLE001 - the engine gets an answer to every request
                     services.log.unhandled_error(operation, request_id, error)
@@ -103,7 +104,7 @@ class EngineEndpoint(Generic[ServicesT]):
                     code=(reply.body or {}).get("refused"),
                     request_id=request_id,
                     started=started,
-                    is_busy=is_busy,
+                    error=failed,
                     field=field,
                     account=getattr(content, "account", None),
                     recording=getattr(content, "recording", None),

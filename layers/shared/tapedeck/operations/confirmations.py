@@ -45,7 +45,7 @@ class Confirmations:
         within_ms: int,
         monotonic_clock: Clock,
         clock: Clock,
-        report_unsent: Callable[[Recording], object] = lambda _recording: None,
+        report_unsent: Callable[[Recording, Exception], object] = lambda _recording, _error: None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -122,8 +122,8 @@ class Confirmations:
             return
         try:
             self._sender.send(engine, recording)
-        except StoreFailure:
-            self._report_unsent(recording)
+        except StoreFailure as error:
+            self._report_unsent(recording, error)
 
     def _engine_of(self, parent: Parent, engine: str | None) -> str | None:
         """Return the engine of a recording: its own, else that of what is recorded, else of the call's conference.

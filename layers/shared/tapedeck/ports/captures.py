@@ -23,10 +23,6 @@ class CaptureStore(Protocol):
         """
         ...
 
-    def postpone_conversion(self, recording: Recording, until: int) -> None:
-        """Hide a recording whose capture is not converted yet from the pending-work index until `until` (seconds)."""
-        ...
-
     def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
         """Note that the late capture of a given-up recording is not usable: the recording stays `absent` for good.
 

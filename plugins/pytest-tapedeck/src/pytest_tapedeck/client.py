@@ -21,10 +21,13 @@ class Refused(Exception):
 
 
 class NotSettled(Exception):
-    """Work was still pending when the timeout expired; `left` lists the sids of the resources, in both formats."""
+    """Work was still under way when the timeout expired.
+
+    `left` lists it: the `sid` of each resource in both formats, `what` is under way, and when it is `due`.
+    """
 
     def __init__(self, left: list[Any]) -> None:
-        super().__init__(f"still pending: {left}")
+        super().__init__(f"still under way: {left}")
         self.left = left
 
 
@@ -119,16 +122,14 @@ class Tapedeck:
         self._post("/clock", advance=seconds)
 
     def settle(self, timeout: float = 10) -> None:
-        """Advance the clock by one second, then wait as `wait_until_idle` does.
+        """Advance the clock to the next due time, again and again, until nothing of this account is under way.
 
-        After `hang_up` or `end_conference`, recordings are finished then and their callbacks delivered.
+        After `hang_up` or `end_conference`, recordings are finished then and all callbacks delivered, retries too.
 
         Raises:
-            NotSettled: work is still pending after `timeout` seconds.
+            NotSettled: work is still under way after `timeout` seconds.
         """
-        # Media of a recording are due one second after its end, by the stand-in's clock.
-        self.advance(1)
-        self.wait_until_idle(timeout)
+        self._wait("/settle", timeout=timeout, advance=True)
 
     def wait_until_idle(self, timeout: float = 10) -> None:
         """Wait until all work of this account that is due by the clock is done, callbacks included.
@@ -137,14 +138,9 @@ class Tapedeck:
         after its end: use `settle` there.
 
         Raises:
-            NotSettled: work is still pending after `timeout` seconds.
+            NotSettled: work is still under way after `timeout` seconds.
         """
-        try:
-            self._post("/wait-until-idle", timeout=timeout)
-        except Refused as error:
-            if error.status == _HTTP_REQUEST_TIMEOUT:
-                raise NotSettled(json.loads(str(error))["left"]) from error
-            raise
+        self._wait("/wait-until-idle", timeout=timeout)
 
     def fail_next(self, on: str = "*", times: int = 1, **then: Any) -> str:  # noqa: ANN401 - the API defines them
         """Inject a fault into the next matching requests. Return the id of the fault.
@@ -170,6 +166,14 @@ class Tapedeck:
     def requests(self) -> list[dict[str, Any]]:
         """Return the API requests of the application with their responses, newest last."""
         return list(self._get("/requests")["requests"])
+
+    def _wait(self, path: str, **fields: Any) -> None:  # noqa: ANN401 - the control API defines the fields
+        try:
+            self._post(path, **fields)
+        except Refused as error:
+            if error.status == _HTTP_REQUEST_TIMEOUT:
+                raise NotSettled(json.loads(str(error))["left"]) from error
+            raise
 
     def _post(self, path: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the fields
         return send_control_request(self.url, "POST", path, {"account": self.account_sid, **fields})

@@ -13,7 +13,6 @@ from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
 from tapedeck.adapters.dynamodb.writes import (
     end_published_writes,
     end_writes,
-    keep_pending,
     new_call,
     push_write_token,
     request_engine_action,
@@ -82,7 +81,7 @@ class CallTable(ConditionalTable):
             "version": NEXT_VERSION,
             **command_payload,
             **push_write_token(write_id),
-            **(request_engine_action(call, now) if command_payload else keep_pending(call, now)),
+            **(request_engine_action(call, now) if command_payload else {}),
             **({"callback": encode_callback(callback)} if callback is not None else {}),
         }
         when = Attr("status").is_in(sorted(sources)) & write_token_absent(write_id)

@@ -17,6 +17,7 @@ from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, Condition, update
 from tapedeck.adapters.dynamodb.items import pending_shard, recording_from, recording_key
 from tapedeck.adapters.dynamodb.writes import PENDING_WORK, keep_pending, push_write_token, write_token_absent
+from tapedeck.domain.pending_work import CONVERSION_GRACE_SECONDS, STREAM_GRACE_SECONDS
 from tapedeck.domain.recording import EvidenceHead, Parent, Recording, RecordingStatus
 from tapedeck.ports.recordings import TransitionRejected
 
@@ -35,7 +36,7 @@ class CaptureTable(ConditionalTable):
             CAPTURED_AT: now,
             CAPTURE_SIZE: size,
             CAPTURE_SHA256: sha256,
-            **keep_pending(recording, now),
+            **keep_pending(recording, now + CONVERSION_GRACE_SECONDS),
             **_evidence(evidence),
         }
         is_waiting = Attr("status").eq(RecordingStatus.STOPPED) | IS_GIVEN_UP
@@ -44,11 +45,6 @@ class CaptureTable(ConditionalTable):
             when &= _no_later_evidence(evidence)
         item = self._update_or_find(update(recording_key(parent, recording), assign, when=when))
         return recording_from(item) if item is not None else None
-
-    def postpone_conversion(self, recording: Recording, until: int) -> None:
-        """1 request."""
-        is_unfinished = Attr("version").eq(recording.version) & Attr("work").exists()
-        self._try(update(_key(recording), {"work_at": until}, when=is_unfinished))
 
     def reject_late_capture(self, recording: Recording, evidence: EvidenceHead | None = None) -> None:
         """1 request; 2 if a later end of the evidence chain is known."""
@@ -107,12 +103,12 @@ def _done_work(recording: Recording) -> tuple[str, ...]:
 
 
 def _due_work(recording: Recording) -> dict[str, Any]:
-    """Return the place in the index of pending work of a finished recording with callbacks, as due at once.
+    """Return the place in the index of pending work of a finished recording with callbacks: when they are looked up.
 
     One that was given up may have left the index, and the conversion of a capture may be postponed by hours.
     """
     is_due = recording.callback is not None and (recording.captured_at or recording.given_up_at)
-    return {"work": pending_shard(recording.id), "work_at": recording.updated} if is_due else {}
+    return {"work": pending_shard(recording.id), "work_at": recording.updated + STREAM_GRACE_SECONDS} if is_due else {}
 
 
 def _evidence(evidence: EvidenceHead | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
-from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable
+from tapedeck.adapters.failures import code_of, failure
+from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable, StoreUnresolved
 
 Item = dict[str, Any]
 AttributeValue = dict[str, Any]
@@ -22,8 +23,12 @@ MAX_PER_BATCH: Final = 100
 
 MAX_CONFLICT_ATTEMPTS: Final = 5
 FIRST_DELAY_SECONDS: Final = 0.02
+_SLOWER: Final = 3
+"""Doublings of the first delay before a transaction is sent again that is in progress: at most 5 seconds in total."""
+
 """Delays double, with full jitter: five attempts wait at most 300 ms in total (REL-2)."""
 
+_SERVICE: Final = "dynamodb"
 _CONFLICT: Final = "TransactionConflict"
 _THROTTLED: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 _RETRYABLE_REASONS: Final = _THROTTLED | {_CONFLICT, "None", None}
@@ -80,7 +85,7 @@ class DynamoDBTable:
         if attributes:
             request["ProjectionExpression"] = ", ".join(f"#{name}" for name in attributes)
             request["ExpressionAttributeNames"] = {f"#{name}": name for name in attributes}
-        response = self._call(self._client.get_item, request)
+        response = self._call("GetItem", self._client.get_item, request)
         found = response.get("Item")
         return from_attributes(found) if found else None
 
@@ -97,7 +102,7 @@ class DynamoDBTable:
         found: dict[tuple[str, str], Item] = {}
         for attempt in range(MAX_CONFLICT_ATTEMPTS):
             request = {"RequestItems": {self._table: {"Keys": pending, "ConsistentRead": True}}}
-            response = self._call(self._client.batch_get_item, request)
+            response = self._call("BatchGetItem", self._client.batch_get_item, request)
             for attributes in response["Responses"].get(self._table, ()):
                 item = from_attributes(attributes)
                 found[item["PK"], item["SK"]] = item
@@ -105,7 +110,7 @@ class DynamoDBTable:
             if not pending:
                 return [found.get((key["PK"], key["SK"])) for key in keys]
             self._pause(attempt)
-        raise StoreThrottled
+        raise StoreThrottled(f"{_SERVICE}:BatchGetItem", "UnprocessedKeys")
 
     def query(
         self,
@@ -146,7 +151,7 @@ class DynamoDBTable:
             request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
         items: list[Item] = []
         while True:
-            response = self._call(self._client.query, request)
+            response = self._call("Query", self._client.query, request)
             items += map(from_attributes, response["Items"])
             if "LastEvaluatedKey" not in response or (limit is not None and len(items) >= limit):
                 return items if limit is None else items[:limit]
@@ -159,23 +164,51 @@ class DynamoDBTable:
             ConditionFailed: with the current item.
         """
         request = {**write.request(self._table), "ReturnValues": "ALL_NEW"}
-        return from_attributes(self._call(self._client.update_item, request, writes=True)["Attributes"])
+        updated = self._call("UpdateItem", self._client.update_item, request, writes=True)
+        return from_attributes(updated["Attributes"])
 
     def transact(self, writes: Sequence["Write"]) -> None:
         """Apply all of these writes or none: 1 request.
 
+        While it is in progress, it is sent again with its token, which has no second effect; up to five times. If it
+        still is in progress then, 1 more request finds out whether what it creates exists (C-311).
+
         Raises:
             ConditionFailed: with the current items.
+            StoreUnresolved: it is in progress, and may yet be applied.
         """
         request = {
             "TransactItems": [{write.action: write.request(self._table)} for write in writes],
             # One token per transaction, which botocore's retries also send (REL-3).
             "ClientRequestToken": secrets.token_hex(16),
         }
-        self._call(self._client.transact_write_items, request, writes=True)
+        unresolved: StoreUnresolved | None = None
+        for attempt in range(MAX_CONFLICT_ATTEMPTS):
+            try:
+                self._call("TransactWriteItems", self._client.transact_write_items, request, writes=True)
+            except StoreUnresolved as in_progress:
+                unresolved = in_progress
+                self._pause(attempt + _SLOWER)
+            except StoreFailure:
+                if unresolved is None:
+                    raise
+            else:
+                return
+        if unresolved is not None and not self._is_written(writes):
+            raise unresolved
+
+    def _is_written(self, writes: Sequence["Write"]) -> bool:
+        """Whether what these writes create exists, as they have written it: their ids were chosen for them alone."""
+        created = [write for write in writes if write.action == "Put"]
+        try:
+            found = self.get_many([write.key for write in created])
+        except StoreFailure:
+            return False
+        are_equal = [item is not None and write.matches(item) for write, item in zip(created, found, strict=True)]
+        return all(item is not None for item in found) and any(are_equal)
 
     def _call(
-        self, operation: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
+        self, operation: str, send: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
     ) -> dict[str, Any]:
         """Send a request; after a conflict, send it again, up to five times in total (REL-2).
 
@@ -183,23 +216,29 @@ class DynamoDBTable:
             ConditionFailed: a condition failed.
             StoreBusy, StoreThrottled: nothing was written.
             StoreUnavailable: an error that is not retried; or an earlier attempt got no response and may be applied.
+            StoreUnresolved: a transaction with the same token is in progress.
         """
         may_have_unacknowledged_copy = False
-        busy: type[StoreBusy] = StoreBusy
+        name = f"{_SERVICE}:{operation}"
+        last: tuple[type[StoreBusy], str | None] = StoreBusy, None
         for attempt in range(MAX_CONFLICT_ATTEMPTS):
             try:
-                return operation(**request)
+                return send(**request)
             except ClientError as error:
                 # After one attempt without a response, a retry may meet the effects of that attempt.
                 may_have_unacknowledged_copy |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get(
                     "ResponseMetadata", {}
                 )
-                busy = _raise_unless_retryable(error, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
+                last = (
+                    _raise_unless_retryable(name, error, may_have_unacknowledged_copy=may_have_unacknowledged_copy),
+                    code_of(error),
+                )
             except BotoCoreError as error:
-                raise StoreUnavailable from error
+                raise failure(name, error) from error
             if attempt + 1 < MAX_CONFLICT_ATTEMPTS:
                 self._pause(attempt)
-        raise _exhausted_error(busy, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
+        kind = _exhausted_error(last[0], may_have_unacknowledged_copy=may_have_unacknowledged_copy)
+        raise kind(name, last[1])
 
     def backoff(self) -> None:
         """Wait up to 80 ms, so that competing writers of one item do not collide again."""
@@ -233,6 +272,7 @@ class Write:
         item: Item | None = None,
         delete: bool = False,
     ) -> None:
+        self.key = key
         self.action = "Put" if item is not None else "Delete" if delete else "Update"
         self._request: dict[str, Any] = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         if item is not None:
@@ -248,12 +288,18 @@ class Write:
         if names:
             self._request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
 
+    def matches(self, stored: Item) -> bool:
+        """Whether a stored item is the one that this write puts."""
+        return to_attributes(stored) == self._request.get("Item")
+
     def request(self, table: str) -> dict[str, Any]:
         """Render the parameters of this write for botocore."""
         return {"TableName": table, **self._request}
 
 
-def _raise_unless_retryable(error: ClientError, *, may_have_unacknowledged_copy: bool) -> type[StoreBusy]:
+def _raise_unless_retryable(
+    operation: str, error: ClientError, *, may_have_unacknowledged_copy: bool
+) -> type[StoreBusy]:
     """Return the error to raise after the last retry, if the request may be retried (REL-2); else raise."""
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
@@ -273,17 +319,20 @@ def _raise_unless_retryable(error: ClientError, *, may_have_unacknowledged_copy:
         if all(reason.get("Code") in _RETRYABLE_REASONS for reason in reasons):
             is_throttled = any(reason.get("Code") in _THROTTLED for reason in reasons)
             return StoreThrottled if is_throttled else StoreBusy
-        raise StoreUnavailable from error
+        raise failure(operation, error) from error
     if code == "TransactionConflictException":
         return StoreBusy
+    if code == "TransactionInProgressException":
+        raise failure(operation, error, StoreUnresolved) from error
     if code in _BUSY:
-        raise _exhausted_error(StoreThrottled, may_have_unacknowledged_copy=may_have_unacknowledged_copy) from error
-    raise StoreUnavailable from error
+        kind = _exhausted_error(StoreThrottled, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
+        raise failure(operation, error, kind) from error
+    raise failure(operation, error) from error
 
 
-def _exhausted_error(busy: type[StoreBusy], *, may_have_unacknowledged_copy: bool) -> StoreFailure:
+def _exhausted_error(busy: type[StoreBusy], *, may_have_unacknowledged_copy: bool) -> type[StoreFailure]:
     """Choose the error after the last attempt: an unacknowledged copy may have been written."""
-    return StoreUnavailable() if may_have_unacknowledged_copy else busy()
+    return StoreUnavailable if may_have_unacknowledged_copy else busy
 
 
 def _current_item(failure: Mapping[str, Any]) -> Item:

@@ -9,6 +9,7 @@ from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, It
 from tapedeck.domain.account import (
     MAX_API_KEYS,
     MAX_AUTH_TOKENS,
+    SIGNING_KEY_DAYS,
     Account,
     ApiKey,
     ApiKeyInfo,
@@ -19,6 +20,7 @@ from tapedeck.domain.account import (
 )
 from tapedeck.domain.identity import created_at
 
+_DAY: Final = 86_400
 _ABSENT: Final = "attribute_not_exists(PK)"
 _EXISTS: Final = "attribute_exists(PK)"
 
@@ -182,6 +184,10 @@ class CredentialsTable:
             condition=_EXISTS,
             values={"value": value} if value is not None else None,
         )
+        return self._update_if_holds(write)
+
+    def _update_if_holds(self, write: Write) -> bool:
+        """Apply an update; return False if its condition failed."""
         try:
             self._database.update(write)
         except ConditionFailed:
@@ -189,7 +195,18 @@ class CredentialsTable:
         return True
 
     def remove_old_auth_token(self, account: str, at: int) -> bool:
-        """1 request: the newer token remains, and signs callbacks from now on."""
+        """2 requests: the newer token remains, and signs callbacks from now on; 1 more for each key that is pruned.
+
+        The first requests prune the keys that no callback can need any more (C-312).
+        """
+        prune = Write(
+            _signing_key(account),
+            update="REMOVE twilio[0], since[0]",
+            condition="since[1] <= :before",
+            values={"before": at - SIGNING_KEY_DAYS * _DAY},
+        )
+        while self._update_if_holds(prune):
+            pass
         writes = [
             Write(
                 _account_key(account),

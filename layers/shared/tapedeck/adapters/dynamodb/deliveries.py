@@ -4,6 +4,7 @@ A delivery is stored once, when its change is published, and then updated by the
 keeps two functions from sending it at the same time; sending it twice is possible and allowed (REL-6).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -31,6 +32,8 @@ from tapedeck.domain.delivery import (
     DeliveryState,
 )
 from tapedeck.domain.errors import StoreBusy
+from tapedeck.domain.host_health import HEALTHY, HostHealth
+from tapedeck.ports.deliveries import Receiver
 
 _DAY: Final = 86_400
 
@@ -120,21 +123,40 @@ class DeliveryTable(ConditionalTable):
         )
         self._database.update(write)
 
-    def is_url_gone(self, delivery: CallbackDelivery) -> bool:
+    def read_receiver(self, delivery: CallbackDelivery) -> Receiver:
         """1 request."""
-        item = self._database.get({**_key(delivery), "SK": _GONE_URLS})
-        return item is not None and delivery.url in item["urls"]
+        gone, host = self._database.get_several([{**_key(delivery), "SK": _GONE_URLS}, _host_key(delivery)])
+        return Receiver(gone is not None and delivery.url in gone["urls"], _health_from(host))
+
+    def read_health(self, deliveries: Sequence[CallbackDelivery]) -> Sequence[HostHealth]:
+        """1 request per 100 hosts."""
+        keys = {key["PK"]: key for key in map(_host_key, deliveries)}
+        found = dict(zip(keys, map(_health_from, self._database.get_many(list(keys.values()))), strict=True))
+        return [found[_host_key(delivery)["PK"]] for delivery in deliveries]
+
+    def change_health(self, delivery: CallbackDelivery, before: HostHealth, after: HostHealth, now: int) -> bool:
+        """1 request."""
+        is_unchanged = Attr("timeouts").eq(before.timeouts) & Attr("suspended_until").eq(before.suspended_until)
+        # An absent item is the health of a host that never timed out.
+        when = is_unchanged if before != HEALTHY else is_unchanged | ITEM_ABSENT
+        return self._try(update(_host_key(delivery), {**_HEALTH.render(after), EXPIRES_AT: now + _DAY}, when=when))
+
+    def postpone(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
+        """1 request."""
+        after = replace(delivery, state=DeliveryState.RETRY_SCHEDULED, next_attempt_at=due)
+        return after if self._try(_changed(delivery, after)) else None
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
-        """1 request, and 1 per 100 due deliveries."""
+        """1 request per megabyte of the index, and 1 per 100 deliveries that are returned."""
         rows = self._database.query(
             "#work = :shard AND work_at <= :now",
             {"shard": f"DUE#{shard}", "now": now},
-            limit=limit,
+            limit=_ROWS_PER_DELIVERY * limit,
             index="work",
             work="work",
         )
-        items = self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows])
+        keys = [{"PK": row["PK"], "SK": row["SK"]} for row in _take_turns(rows, limit)]
+        items = self._database.get_many(keys)
         found = [_delivery_from(item) for item in items if item is not None]
         # The index is eventually consistent.
         return [
@@ -143,6 +165,22 @@ class DeliveryTable(ConditionalTable):
 
 
 _MAX_WRITE_ATTEMPTS: Final = 5
+
+_ROWS_PER_DELIVERY: Final = 20
+"""Rows of the index, of about 100 bytes, that are read for each delivery that is wanted."""
+
+
+def _take_turns(rows: Sequence[Item], limit: int) -> list[Item]:
+    """Choose rows, oldest first, such that no account has more than another that has some left."""
+    if len(rows) <= limit:
+        return list(rows)
+    places: Counter[str] = Counter()
+    turns: list[tuple[int, int]] = []
+    for number, row in enumerate(rows):
+        account = row["PK"].partition("#")[0]
+        turns.append((places[account], number))
+        places[account] += 1
+    return [rows[number] for _, number in sorted(turns)[:limit]]
 
 
 def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
@@ -162,6 +200,21 @@ def deliveries_partition(account: str, resource_id: str) -> str:
 
 def _key(delivery: CallbackDelivery) -> dict[str, str]:
     return {"PK": deliveries_partition(delivery.account, delivery.resource_id), "SK": delivery.id}
+
+
+def _host_key(delivery: CallbackDelivery) -> dict[str, str]:
+    return {"PK": f"{delivery.account}#HOST#{delivery.host}", "SK": "HOST"}
+
+
+_HEALTH: Final = FieldTable(
+    Field("timeouts", "timeouts"),
+    Field("suspended_at", "suspended_at"),
+    Field("suspended_until", "suspended_until"),
+)
+
+
+def _health_from(item: Item | None) -> HostHealth:
+    return HostHealth(**_HEALTH.parse(item)) if item is not None else HEALTHY
 
 
 def _encode_attempts(attempts: Sequence[DeliveryAttempt]) -> list[Item]:

@@ -42,8 +42,9 @@ from tapedeck.adapters.dynamodb.client import Item
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable, decode_callback, encode_callback
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import EngineControlled, is_pending
+from tapedeck.domain.engine_command import EngineControlled
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.pending_work import first_due, next_due
 from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 
@@ -149,7 +150,7 @@ def pending_shard(identifier: str) -> str:
 
     | `work` | `work_at`, seconds | items | read by |
     | --- | --- | --- | --- |
-    | `OPEN#x` | when the work became pending | resources with pending work | `PendingWorkIndex.find_pending` |
+    | `OPEN#x` | when something is due next | resources with pending work | `PendingWorkIndex.find_pending` |
     | `DUE#x` | `next_attempt_at` | deliveries with a next attempt | `DeliveryTable.find_due` |
     """
     return f"OPEN#{identifier[-1]}"
@@ -293,8 +294,7 @@ def call_item(call: Call) -> Item:
     item["status_key"] = status_key(call.account, ParentKind.CALL, call.status)
     item["sid"] = call.id
     item[LIVE_SHARD] = _live_entry(call.engine or NO_ENGINE, call.id, is_final=not call.is_live)
-    # With a callback subscription it is pending work from the beginning, until the callbacks of its end are stored.
-    item |= _pending_work_item(call.id, call.created) if call.has_unpublished_events else _pending_command_item(call)
+    item |= _pending_work_item(call)
     return item
 
 
@@ -311,12 +311,7 @@ def conference_item(conference: Conference) -> Item:
     item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
     item["sid"] = conference.id
     item[LIVE_SHARD] = _live_entry(conference.engine or NO_ENGINE, conference.id, is_final=not conference.is_live)
-    # With a callback subscription it is pending work from the beginning, until the follow-up of its end is done.
-    if conference.has_pending_follow_up:
-        since = conference.created if conference.callback is not None else conference.updated
-        item |= _pending_work_item(conference.id, since)
-    else:
-        item |= _pending_command_item(conference)
+    item |= _pending_work_item(conference)
     return item
 
 
@@ -330,7 +325,7 @@ def conference_from(item: Item) -> Conference:
 def participant_item(participant: Participant) -> Item:
     """Render a participant as an item without its key."""
     item = _PARTICIPANT.render(participant)
-    item |= _pending_command_item(participant)
+    item |= _pending_work_item(participant)
     return item
 
 
@@ -346,7 +341,7 @@ def recording_item(recording: Recording) -> Item:
     """Render a new recording as an item without its key; its first write token is that of its creation."""
     item = recording_fields(recording)
     item |= initial_write_tokens(recording.id)
-    item |= _pending_work_item(recording.id, recording.created)
+    item |= {"work": pending_shard(recording.id), "work_at": first_due(recording)}
     return item
 
 
@@ -385,13 +380,7 @@ def _live_entry(engine: str | None, identifier: str, *, is_final: bool) -> str |
     return live_shard(engine, identifier) if engine is not None and not is_final else None
 
 
-def _pending_command_item(resource: EngineControlled) -> Item:
-    """Keep a resource with an unconfirmed engine command in the pending-work index."""
-    return _pending_work_item(resource.id if is_pending(resource) else None, resource.requested_at)
-
-
-def _pending_work_item(identifier: str | None, since: int | None) -> Item:
-    """Put a resource into the pending-work index as of this second; without an id, remove it."""
-    if identifier is None:
-        return {"work": None, "work_at": None}
-    return {"work": pending_shard(identifier), "work_at": since}
+def _pending_work_item(resource: EngineControlled) -> Item:
+    """Put a resource into the pending-work index at the time at which something is next due, or remove it."""
+    due = next_due(resource, resource.updated or 0)
+    return {"work": pending_shard(resource.id) if due is not None else None, "work_at": due}

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+from zlib import crc32
 
-from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION
+from tapedeck.adapters.dynamodb.attributes import CAPTURED_AT, CONFIRMED_VERSION, EXPIRES_AT
 from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import Attr, update
 from tapedeck.adapters.dynamodb.items import (
     PARTICIPANT,
     RECORDING,
+    Key,
     call_from,
     call_key,
     conference_from,
@@ -17,6 +19,7 @@ from tapedeck.adapters.dynamodb.items import (
     participant_from,
     participant_key,
     recording_from,
+    recording_key,
 )
 from tapedeck.adapters.dynamodb.writes import PENDING_WORK
 from tapedeck.domain.call import Call
@@ -79,36 +82,96 @@ def _conference_sequence(record: Mapping[str, Any]) -> int | None:
 class PendingWorkIndex(ConditionalTable):
     """`ports.changes.PendingWorkStore` on the `work` index of the recordings table."""
 
-    def find_pending(self, shard: str, until: int) -> Iterator[PendingWork]:
-        """1 request per megabyte of index rows, and 1 per 100 items."""
-        rows = self._database.query(
-            "#work = :shard AND work_at <= :until",
-            {"shard": f"OPEN#{shard}", "until": until},
-            index="work",
-            work="work",
+    def note_check(self, recordings: Sequence[Recording], due: int) -> None:
+        """1 request."""
+        last = recordings[-1]
+        # A repeated batch has the same last recording: it adds to the same check.
+        key = {"PK": _checks(last.id[-1]), "SK": f"{due:012}#{last.id}-{last.version}"}
+        names = {_SEPARATOR.join(recording_key(each.parent, each.id).values()) for each in recordings}
+        self._database.update(update(key, {EXPIRES_AT: due + _CHECK_KEPT_SECONDS}, add={_CHECKED: frozenset(names)}))
+
+    def find_checked(self, shard: str, since: int, now: int) -> Iterator[PendingWork]:
+        """1 request per megabyte of checks, of at least 7,000 recordings, and 1 per 100 recordings."""
+        checks = self._database.query(
+            "PK = :checks AND SK BETWEEN :since AND :now",
+            {"checks": _checks(shard), "since": f"{min(since, now) + 1:012}", "now": f"{now + 1:012}"},
         )
-        for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
+        names = sorted({name for check in checks for name in check[_CHECKED]})
+        yield from self._read([dict(zip(("PK", "SK"), name.split(_SEPARATOR), strict=True)) for name in names])
+
+    # --8<-- [start:find]
+    def find_pending(self, shard: str, now: int, more: int = 0) -> Iterator[PendingWork]:
+        """1 request per megabyte of index rows, of about 7,000 items, and 1 per 100 items that are read."""
+        rows = self._database.query("#work = :shard", {"shard": f"OPEN#{shard}"}, index="work", work="work")
+        due = [row for row in rows if row["work_at"] <= now]
+        others = [row for row in rows[len(due) :] if row["SK"].startswith(RECORDING)]
+        yield from self._read([_key_of(row) for row in [*due, *_share_of(others, more, now)]])
+        # --8<-- [end:find]
+
+    def _read(self, keys: Sequence[Key]) -> Iterator[PendingWork]:
+        """Read what is in the index by its keys, which may come from an index that is eventually consistent."""
+        for item in self._database.get_many(keys):
             resource = resource_from(item or {})
-            # The index is eventually consistent.
             if item is not None and resource is not None and "work" in item:
-                yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
+                account = item["PK"].partition("#")[0]
+                yield PendingWork(account, resource, command_payload_from(item), item["work_at"])
+
+    def move(self, pending: PendingWork, due: int) -> bool:
+        """1 request."""
+        resource = pending.resource
+        # A command, an end, a pause have a new version; a capture has none.
+        is_unchanged = Attr("version").eq(resource.version) & Attr("work").exists()
+        if isinstance(resource, Recording) and resource.captured_at is None:
+            is_unchanged &= Attr(CAPTURED_AT).not_exists()
+        return self._try(update(_key(pending), {"work_at": due}, when=is_unchanged))
 
     def expire(self, pending: PendingWork) -> bool:
         """1 request."""
-        match pending.resource:
-            case Call() as call:
-                key = call_key(pending.account, call.id)
-            case Conference() as conference:
-                key = conference_key(pending.account, conference.id)
-            case Participant() as participant:
-                key = participant_key(pending.account, participant.conference, participant.call)
-            case Recording():
-                return False
+        if isinstance(pending.resource, Recording):
+            return False
         requested = pending.resource.requested_version
         is_unconfirmed = Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(requested)
         # Every change but a confirmation has a new version, and may be pending work for another reason.
         is_unchanged = Attr("version").eq(pending.resource.version)
-        return self._try(update(key, remove=PENDING_WORK, when=is_unchanged & is_unconfirmed))
+        return self._try(update(_key(pending), remove=PENDING_WORK, when=is_unchanged & is_unconfirmed))
+
+
+_CHECKED: Final = "checked"
+"""The recordings of a check: a string set of their keys."""
+
+_SEPARATOR: Final = "/"
+_CHECK_KEPT_SECONDS: Final = 3_600
+
+
+def _checks(shard: str) -> str:
+    """Name the partition of a shard's checks, which belongs to no account."""
+    return f"CHECKS#{shard}"
+
+
+def _key_of(row: Item) -> Key:
+    return {"PK": row["PK"], "SK": row["SK"]}
+
+
+def _key(pending: PendingWork) -> Key:
+    match pending.resource:
+        case Call() as call:
+            return call_key(pending.account, call.id)
+        case Conference() as conference:
+            return conference_key(pending.account, conference.id)
+        case Participant() as participant:
+            return participant_key(pending.account, participant.conference, participant.call)
+        case Recording() as recording:
+            return recording_key(recording.parent, recording.id)
+
+
+def _share_of(rows: Sequence[Item], number: int, now: int) -> list[Item]:
+    """Return about this number of rows, or all if there are fewer: one of 2, 4, 8 … groups, each minute another."""
+    if not number:
+        return []
+    groups = 1
+    while groups * number < len(rows):
+        groups *= 2
+    return [row for row in rows if (crc32(row["SK"].encode()) - now // 60) % groups == 0]
 
 
 def resource_from(item: Item) -> Resource | None:

@@ -50,6 +50,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.pending_work import COMMAND_RESEND_AFTER_SECONDS
 from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.ports.parents import EndTransaction
 
@@ -75,15 +76,17 @@ def write_token_absent(write_id: str) -> Condition:
 
 def request_engine_action(identifier: str, now: int) -> dict[str, Any]:
     """Assign what requests an engine action at `now` (seconds) and puts the item into the pending-work index."""
-    return {REQUESTED_VERSION: NEXT_VERSION, REQUESTED_AT: now, **keep_pending(identifier, now)}
+    due = now + COMMAND_RESEND_AFTER_SECONDS
+    return {REQUESTED_VERSION: NEXT_VERSION, REQUESTED_AT: now, **keep_pending(identifier, due)}
 
 
-def keep_pending(identifier: str, now: int) -> dict[str, Any]:
-    """Assign what puts the item into the pending-work index as of `now` (seconds).
+def keep_pending(identifier: str, due: int) -> dict[str, Any]:
+    """Assign what puts the item into the pending-work index at the time `due` (seconds).
 
-    An item that is already in the index keeps its position, which saves an index write.
+    An item that is already in the index keeps its place, which saves an index write. The place of a call, conference or
+    participant is never later than what a request makes due; for that of a recording, see `pending_work.first_due`.
     """
-    return {"work": pending_shard(identifier), "work_at": Attr("work_at").or_default(now)}
+    return {"work": pending_shard(identifier), "work_at": Attr("work_at").or_default(due)}
 
 
 def row_write(account: str, kind: str, identifier: str, key: Key, when: Condition | None = None) -> Write:
@@ -121,11 +124,16 @@ def conference_diff(before: Conference, after: Conference, *, is_exact: bool = F
     """Write the difference between two states of a conference, if `before` is still current (see `_difference`)."""
     key = conference_key(before.account, before.id)
     new = conference_item(after)
-    # A live conference may have left the index, although a command is unconfirmed, because the command expired: an end
-    # that needs a follow-up puts it back.
-    ends = after.has_pending_follow_up and not before.has_pending_follow_up
-    also = {name: new[name] for name in PENDING_WORK} if ends else None
-    return _difference(key, conference_item(before), new, also, is_exact=is_exact)
+    return _difference(key, conference_item(before), new, _place_at_end(before, after, new), is_exact=is_exact)
+
+
+def _place_at_end(before: Call | Conference, after: Call | Conference, new: Item) -> Item:
+    """Return the place in the index of a call or conference whose end needs a follow-up.
+
+    A live one may have left the index, although a command is unconfirmed, because the command expired.
+    """
+    ends = before.is_live and not after.is_live and new["work"] is not None
+    return {name: new[name] for name in PENDING_WORK} if ends else {}
 
 
 def call_diff(
@@ -138,8 +146,9 @@ def call_diff(
 ) -> Write:
     """Write the difference between two states of a call and a command's payload; with `write_id`, its token."""
     key = call_key(before.account, before.id)
-    payload = dict(command_payload or {})
-    return _difference(key, call_item(before), call_item(after), payload, write_id, is_exact=is_exact)
+    new = call_item(after)
+    also = {**_place_at_end(before, after, new), **(command_payload or {})}
+    return _difference(key, call_item(before), new, also, write_id, is_exact=is_exact)
 
 
 def participant_diff(
@@ -187,7 +196,7 @@ def _difference(
         # A confirmation may have assigned the resource to its engine since the read, without a new version.
         changed[LIVE_SHARD] = None
     if changed.get("work_at") is not None:
-        # An item that is already in the index keeps its position, which saves an index write.
+        # An item that is already in the index keeps its place, which is never later.
         changed["work_at"] = Attr("work_at").or_default(changed["work_at"])
     assigned, removed = split_absent(changed)
     when = Attr("version").eq(old["version"])

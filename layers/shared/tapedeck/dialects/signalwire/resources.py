@@ -15,7 +15,7 @@ from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, r
 from tapedeck.domain.account import AccountInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, TapedeckError
+from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, StoreUnresolved, TapedeckError
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ParentKind, Recording, Source
 from tapedeck.domain.transcription import Transcription
@@ -304,8 +304,8 @@ class SignalWire(Dialect):
         return answers.signalwire
 
     def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
-        """Return 503 for a store failure (not throttling) if SignalWire's OpenAPI lists 503 for the operation."""
-        is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled)
+        """Return 503 for a store failure (not throttling) that may be repeated, if SignalWire's OpenAPI lists it."""
+        is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled | StoreUnresolved)
         if is_failure and operation in OPERATIONS_WITH_503:
             return SERVICE_UNAVAILABLE
         return None

@@ -1,0 +1,1 @@
+"""The bill of a deployment, computed from counted requests."""
