@@ -1,11 +1,10 @@
 """Tests that no secret is exposed, and that a log line holds only allowed fields (REL-21)."""
 
-import base64
 import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
@@ -19,6 +18,7 @@ from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tests.client import DIALECTS, ROOT, Answer, FunctionClient
+from tests.functions.canaries import Canaries
 from tests.functions.operations import OPERATIONS, Operation, Scene, at, path_of, perform
 from tests.functions.stage import Shelf, Stage, call_path, conference_path
 from tests.thoroughness import scaled
@@ -55,27 +55,6 @@ APART = scaled(deep=1, ci=1, fast=3)
 
 CREATED_SID = {"create_call_recording": "sid", "create_participant": "call_sid", "create_key": "sid"}
 """The field of the body with the sid of what the operation creates."""
-
-
-@dataclass
-class Canaries:
-    """Secrets that must not appear in any output."""
-
-    secrets: dict[str, str] = field(default_factory=dict)
-
-    def plant(self, name: str, secret: str) -> str:
-        """Register a secret and return it."""
-        self.secrets[name] = secret
-        return secret
-
-    def found_in(self, text: str, *, but: frozenset[str] = frozenset()) -> set[str]:
-        """Return the names of the secrets in a text, in plain text, base64 or hex."""
-        found = set()
-        for name, secret in self.secrets.items():
-            spellings = (secret, base64.b64encode(secret.encode()).decode().rstrip("=")[:-1], secret.encode().hex())
-            if name not in but and any(spelling in text for spelling in spellings):
-                found.add(name)
-        return found
 
 
 @dataclass(frozen=True)
