@@ -95,14 +95,20 @@ class FaultyConnection:
 
 @contextmanager
 def inject_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[FaultyConnection]:
-    """Inject faults between the service's DynamoDB client and moto."""
-    database = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
+    """Inject faults between the service's DynamoDB client, which its tables share, and moto."""
+    services = api_bootstrap.get_api_services()
+    database = services.calls._store._database  # type: ignore[attr-defined]
+    credentials = services.make_api_keys()._credentials._database  # type: ignore[attr-defined]
     events = database._client.meta.events
     connection = FaultyConnection(decide, meanwhile)
     events.register_first("before-send.dynamodb", connection.handle)
     try:
         # No real waiting between attempts: the delays are recorded for assertions.
-        with patch.object(database, "_sleep", connection.pauses.append), patch("botocore.endpoint.time") as clock:
+        with (
+            patch.object(database, "_sleep", connection.pauses.append),
+            patch.object(credentials, "_sleep", connection.pauses.append),
+            patch("botocore.endpoint.time") as clock,
+        ):
             clock.sleep = connection.pauses.append
             yield connection
     finally:

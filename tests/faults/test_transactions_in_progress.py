@@ -18,14 +18,16 @@ class Creation:
 
     def __init__(self, kind: str, client: FunctionClient, account: TestAccount) -> None:
         resources = make_resources(account)
-        # SignalWire's dialect has no request that dials a participant.
+        # SignalWire's dialect has no request that dials a participant, and none that creates a key.
         self.client = client if kind == "recording" else replace(client, dialect=DIALECTS["twilio"])
+        self.path: tuple[str, ...] = ("Keys",)
+        self.form = {"FriendlyName": "Reports"}
         if kind == "recording":
             services = api_bootstrap.get_api_services()
             call = services.calls.register(account.id, to="", from_="", direction="inbound")
-            self.path: tuple[str, ...] = ("Calls", self.client.sid_of_call(call.id), "Recordings")
+            self.path = ("Calls", self.client.sid_of_call(call.id), "Recordings")
             self.form = {"RecordingChannels": "dual"}
-        else:
+        elif kind == "participant":
             conference = self.client.sid(ResourceType.CONFERENCE, resources.conference.id)
             self.path = ("Conferences", conference, "Participants")
             self.form = {"From": "client:a", "To": "client:b"}
@@ -48,13 +50,12 @@ class Creation:
 
     def count(self) -> int:
         """Return how many there are."""
-        listed = self.client.get(*self.path).body
-        return len(listed["participants" if self.kind == "participant" else "recordings"])
+        return len(self.client.get(*self.path).body[f"{self.kind}s"])
 
 
-@pytest.fixture(params=["recording", "participant"])
+@pytest.fixture(params=["recording", "participant", "key"])
 def creation(request: pytest.FixtureRequest, client: FunctionClient, account: TestAccount) -> Creation:
-    """A recording of a call, or a participant who is dialed."""
+    """A recording of a call, a participant who is dialed, or an API key."""
     return Creation(request.param, client, account)
 
 
@@ -75,6 +76,9 @@ def test_a_write_that_was_applied_is_recognised(creation: Creation) -> None:
     assert [fault for operation, fault in connection.requests if operation == "TransactWriteItems"] == [
         "apply", *["in progress"] * 19,
     ]  # fmt: skip
+    # Each function that creates something may read an item; not each may read several at once.
+    written = [operation for operation, _ in connection.requests].index("TransactWriteItems") + 20
+    assert {operation for operation, _ in connection.requests[written:]} == {"GetItem"}
 
 
 def test_what_stays_unknown_is_not_repeated(creation: Creation, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,10 +23,10 @@ MAX_PER_BATCH: Final = 100
 
 MAX_CONFLICT_ATTEMPTS: Final = 5
 FIRST_DELAY_SECONDS: Final = 0.02
+"""Delays double, with full jitter: five attempts wait at most 300 ms in total (REL-2)."""
+
 _SLOWER: Final = 3
 """Doublings of the first delay before a transaction is sent again that is in progress: at most 5 seconds in total."""
-
-"""Delays double, with full jitter: five attempts wait at most 300 ms in total (REL-2)."""
 
 _SERVICE: Final = "dynamodb"
 _CONFLICT: Final = "TransactionConflict"
@@ -171,7 +171,7 @@ class DynamoDBTable:
         """Apply all of these writes or none: 1 request.
 
         While it is in progress, it is sent again with its token, which has no second effect; up to five times. If it
-        still is in progress then, 1 more request finds out whether what it creates exists (C-311).
+        still is in progress then, 1 more request for each item that it creates finds out whether they exist (C-311).
 
         Raises:
             ConditionFailed: with the current items.
@@ -201,7 +201,8 @@ class DynamoDBTable:
         """Whether what these writes create exists, as they have written it: their ids were chosen for them alone."""
         created = [write for write in writes if write.action == "Put"]
         try:
-            found = self.get_many([write.key for write in created])
+            # Not in a batch: the functions may do this, and the key of credentials has one part only.
+            found = [self.get(write.key) for write in created]
         except StoreFailure:
             return False
         are_equal = [item is not None and write.matches(item) for write, item in zip(created, found, strict=True)]
