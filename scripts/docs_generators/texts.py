@@ -71,6 +71,7 @@ METRICS: Final = {
 }
 
 _LOG: Final = "[functions' log](#search-the-logs)"
+_LIST: Final = "[`list_unsettled`](../how-to/find-what-an-alarm-is-about.md)"
 _QUEUES: Final = "[Dead-letter queues](#dead-letter-queues)"
 _CONNECTOR: Final = "[Connector and engine](#connector-and-engine)"
 _THROTTLED: Final = (
@@ -148,7 +149,8 @@ ALARM_ACTIONS: Final = {
     ),
     "EventsRefusedAlarm": (
         f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "
-        "reason, which is the first invalid field of an unreadable one. Compare it with the commands of the engine."
+        "reason, which is the first invalid field of an unreadable one. Compare it with the commands of the engine. "
+        f"{_LIST} shows whether its recording is unsettled."
     ),
     "EventsLaterAlarm": (
         f"Find the events in the {_LOG}, by the outcome `later`. `StoreThrottled` and its like: check DynamoDB. Other "
@@ -174,7 +176,8 @@ ALARM_ACTIONS: Final = {
     "EngineClockSkewedAlarm": f"Find the engine in the {_LOG}, by the message `engine_clock`. Correct its clock.",
     "EventsDeadAlarm": (
         f"Find the engine in the {_LOG}, by the metric `EventsDead`. Its connector logs each event that it gave up, "
-        "with the reason: most were refused, see `EventsRefusedAlarm`. The alarm ends when the connector discards them."
+        "with the reason: most were refused, see `EventsRefusedAlarm`. What they were to report is still "
+        f"expected: {_LIST} names the recordings. The alarm ends when the connector discards them."
     ),
     "CommandsUnreadableAlarm": (
         f"Find the engine in the {_LOG}, by the metric `CommandsUnreadable`. Its connector is too old for the commands "
@@ -184,12 +187,16 @@ ALARM_ACTIONS: Final = {
         f"Find the engine in the {_LOG}, by the metric `UploadAgeMs`. Check its connection to S3 and the answers to "
         "its uploads in its log. Recordings whose audio stays away become `absent`."
     ),
-    "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "CommandsUnconfirmedAlarm": (
+        f"Audio may be captured during a pause now. {_LIST} names the recordings. Follow {_CONNECTOR} at once."
+    ),
     "CommandsUnroutableAlarm": (
         f"Find the time in the {_LOG}, by the outcome `unroutable`; `sid` is the id of the resource. Check with "
         "`list_engines` that its engine is registered, and that the connector reports its calls and conferences."
     ),
-    "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "PausesUnconfirmedAlarm": (
+        f"Audio may be captured during a pause now. {_LIST} names the recordings. Follow {_CONNECTOR} at once."
+    ),
     "UrgentSendsFailedAlarm": "The stream sends the commands too, a little later. Look for `outcome` `unsent` in the "
     "[functions' log](#search-the-logs), and check the health of SQS and the role of the function.",
     "EngineLostAlarm": (
@@ -204,10 +211,14 @@ ALARM_ACTIONS: Final = {
     "CallsTooLongAlarm": (
         "Check whether the engine reports the ends of calls and conferences. Raise `MaxCallHours` if they are real."
     ),
-    "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
+    "CommandsExpiredAlarm": (
+        f"Find the call, conference or participant in the {_LOG}, by the metric `CommandsExpired`. Repeat the request "
+        f"over the API if it is still wanted. Follow {_CONNECTOR}."
+    ),
     "RecordingsTimedOutAlarm": (
-        "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "
-        "connector uploads the audio, and then reports `recording.completed`."
+        f"Find the recordings in the {_LOG}, by the metric `RecordingsTimedOut`; {_LIST} names those that are still "
+        "expected. No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check "
+        "that the connector uploads the audio, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
         "Look for the outcome `unsigned` in the [functions' log](#search-the-logs): its line has the code of KMS. "

@@ -230,6 +230,7 @@ def _decorators() -> dict[str, set[str]]:
             "tapedeck.bootstrap.account_administration.account_admin_function",
             "tapedeck.bootstrap.background.background_admin_function",
             "tapedeck.bootstrap.engine_administration.engine_admin_function",
+            "tapedeck.bootstrap.unsettled.unsettled_admin_function",
         }
         for each in TEMPLATE.operations.values()
     }

@@ -17,7 +17,6 @@ OPTIONS: Final = {
 }
 ACCOUNT: Final = "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
 CALL: Final = f"{ACCOUNT}#CALL#016612f5cb6a70008000000000000001"
-CONFERENCE: Final = f"{ACCOUNT}#CONF#016612f5cb6a70008000000000000002"
 DELIVERIES: Final = f"{ACCOUNT}#CB#016612f5dee270008000000000000003"
 
 
@@ -35,28 +34,6 @@ def scan(world: World, page: str) -> list[list[str]]:
     parsed = {name: json.loads(value) if name.startswith("ExpressionA") else value for name, value in given.items()}
     found = world.memory.scan(TableName=world.table, **parsed)["Items"]
     return sorted([attribute["S"] for _, attribute in sorted(item.items())] for item in found)
-
-
-def test_the_scan_for_pending_commands(world: World) -> None:
-    """It prints unconfirmed commands of recordings, calls and participants; no confirmed, expired or finished ones."""
-    put(world, CALL, "CALL", {"work": "OPEN#1", "status": "completed", "version": 7, "asked": 7, "confirmed": 4})
-    put(world, CALL, "REC#1", {"work": "OPEN#1", "status": "paused", "version": 2, "confirmed": 1})
-    put(world, CALL, "REC#2", {"work": "OPEN#2", "status": "in-progress", "version": 1})
-    put(world, CALL, "REC#3", {"work": "OPEN#3", "status": "in-progress", "version": 2, "confirmed": 2})
-    put(world, CALL, "REC#4", {"work": "OPEN#4", "status": "completed", "version": 4, "confirmed": 2})
-    put(world, CONFERENCE, "PART#1", {"work": "OPEN#1", "status": "connected", "version": 3, "asked": 3})
-    put(
-        world, CONFERENCE, "PART#2", {"work": "OPEN#2", "status": "connected", "version": 5, "asked": 3, "confirmed": 3}
-    )
-    put(world, CONFERENCE, "PART#3", {"status": "connected", "version": 3, "asked": 3, "confirmed": 2})
-    put(world, CONFERENCE, "CONF", {"work": "OPEN#2", "status": "completed", "version": 9})
-    put(world, DELIVERIES, "00000003.completed", {"work": "DUE#3", "state": "queued"})
-    assert scan(world, "reference/metrics-and-alarms.md") == [
-        [CALL, "CALL", "completed"],
-        [CALL, "REC#1", "paused"],
-        [CALL, "REC#2", "in-progress"],
-        [CONFERENCE, "PART#1", "connected"],
-    ]
 
 
 def test_the_scan_for_exhausted_callbacks(world: World) -> None:

@@ -386,6 +386,23 @@ def the_reconciler_reads_no_credentials(stack: Stack) -> Iterator[str]:
         yield f"the reconciler may use {allowed}"
 
 
+def the_list_of_unsettled_queries_no_account(stack: Stack) -> Iterator[str]:
+    """Of the table itself, list_unsettled queries only the presence of engines; it finds items by the index (C-314)."""
+    queries = [
+        statement
+        for statement in stack.statements("ListUnsettledFunction")
+        if "dynamodb:Query" in listed(statement["Action"]) and target(statement["Resource"]) == "RecordingsTable"
+    ]
+    expected = {
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": {"Fn::GetAtt": ["RecordingsTable", "Arn"]},
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ENGINES"]}},
+    }
+    if queries != [expected]:
+        yield f"list_unsettled may query {queries}"
+
+
 def uploads_cannot_overwrite(stack: Stack) -> Iterator[str]:
     """A URL that open_upload signs stores captures only, and none in place of another one (C-212)."""
     writes = [each for each in stack.statements("OpenUploadFunction") if "s3:PutObject" in listed(each["Action"])]
@@ -436,6 +453,7 @@ RULES: Final[tuple[Rule, ...]] = (
     only_one_function_lends_the_role_of_engines,
     publishers_send_to_the_queues_of_engines,
     the_reconciler_reads_no_credentials,
+    the_list_of_unsettled_queries_no_account,
     uploads_cannot_overwrite,
     readers_change_only_what_they_make,
 )

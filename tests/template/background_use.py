@@ -529,6 +529,8 @@ def _use_callbacks(scenario: Scenario) -> None:
     )
     shown = scenario.recorder.run("list_callbacks", account_sid=account, sid=sid)["callbacks"]
     scenario.recorder.run("list_callbacks", account_sid=account, sid="x")
+    scenario.recorder.run("list_unsettled")
+    scenario.recorder.run("list_unsettled", limit=0)
     for callback in (shown[0]["id"], "00000009.completed"):
         scenario.recorder.run("replay_callback", account_sid=account, sid=sid, callback=callback)
     scenario.deliver()

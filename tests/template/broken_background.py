@@ -341,6 +341,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _credentials_right(stack).pop("Condition"),
     ),
     (
+        rules.the_list_of_unsettled_queries_no_account, "queries of every partition",
+        lambda stack: stack.statements("ListUnsettledFunction")[1].pop("Condition"),
+    ),
+    (
         rules.uploads_cannot_overwrite, "uploads without a condition",
         lambda stack: _upload(stack).pop("Condition"),
     ),

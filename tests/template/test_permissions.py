@@ -96,6 +96,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
             "set_media_access",
             "set_confirm",
             "list_callbacks",
+            "list_unsettled",
             "replay_callback",
             "redrive_failed_changes",
             "create_engine",

@@ -24,7 +24,7 @@ SCRIPT: Final = ROOT / "scripts" / "make_wire_docs.py"
 VECTORS: Final[list[dict[str, Any]]] = json.loads((WIRE / "signature-vectors.json").read_text("utf-8"))
 
 WITHOUT_ROUTE: Final = {
-    "create_account", "default", "deliver_callback", "issue_api_key", "list_callbacks",
+    "create_account", "default", "deliver_callback", "issue_api_key", "list_callbacks", "list_unsettled",
     "publish_changes", "reconcile", "redrive_failed_changes", "replay_callback", "revoke_api_key",
     "revoke_auth_token", "rotate_auth_token", "set_media_access", "set_confirm", "create_engine", "list_engines",
     "rotate_engine_token", "revoke_engine_token", "delete_engine", "finish_recording",

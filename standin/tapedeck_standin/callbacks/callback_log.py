@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
+from tapedeck.admin.callbacks import resource_type_of
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.callbacks import signature_base_url
 from tapedeck.dialects.dialect import ResourceType
@@ -32,12 +33,6 @@ _SID_FIELDS: Final = {
     "CallSid": ResourceType.CALL,
 }
 _EVENT_FIELDS: Final = ("StatusCallbackEvent", "RecordingStatus", "CallStatus")
-_SUBJECTS: Final = {
-    "CallStatus": ResourceType.CALL,
-    "RecordingSid": ResourceType.RECORDING,
-    "ConferenceSid": ResourceType.CONFERENCE,
-}
-"""The first of these fields in a callback shows what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class CallbackLogEntry:
     @property
     def kind(self) -> ResourceType:
         """The type of resource that the callback is about."""
-        return next(kind for name, kind in _SUBJECTS.items() if name in self.fields)
+        return resource_type_of(self.delivery)
 
     def matches(self, identifier: str | None, event: str | None) -> bool:
         """Return whether the callback is about this resource and this event.

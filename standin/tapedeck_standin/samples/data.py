@@ -96,7 +96,7 @@ TRANSCRIPTION: Final = "01972b5d1ce0700080000000000000d1"
 FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
 """A call of the other account, in progress."""
 WAITING: Final = "01972b5d24b0700080000000000000e5"
-"""The recording of that call, paused but not yet confirmed by the engine."""
+"""The recording of that call, paused but not yet confirmed by the engine `standin`."""
 STOPPED: Final = "01972b5d2898700080000000000000e6"
 """An earlier recording of that call, stopped; the engine `standin` has not uploaded its audio yet."""
 LOST_CALL: Final = "01972b5d2c80700080000000000000c7"
@@ -225,6 +225,7 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
         )  # fmt: skip
         table.start_recording(recording, None, frozenset())
     paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 25, "pause_behavior": "silence"}
+    paused |= {"engine": STANDIN_ENGINE}
     captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
     stopped = {"status": RecordingStatus.STOPPED, "version": 2, "updated": NOON + 40, "ended": NOON + 40}
     stopped |= {"confirmed": 2, "engine": STANDIN_ENGINE}

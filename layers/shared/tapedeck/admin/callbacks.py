@@ -1,6 +1,7 @@
 """Callbacks as an operator sees them: event, URL, state and attempts."""
 
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator
 
@@ -23,6 +24,20 @@ def _parse_resource_sid(sid: str) -> str:
 
 CallbackResourceSid = Annotated[str, AfterValidator(_parse_resource_sid)]
 """The SID of a recording, a conference or a call in either dialect, parsed into an id."""
+
+
+_TYPES: Final = {
+    "CallStatus": ResourceType.CALL,
+    "RecordingSid": ResourceType.RECORDING,
+    "ConferenceSid": ResourceType.CONFERENCE,
+}
+"""The first of these fields in a callback shows what it is about."""
+
+
+def resource_type_of(delivery: CallbackDelivery) -> ResourceType:
+    """Return the type of the resource that a callback is about."""
+    fields = dict(parse_qsl(delivery.body, keep_blank_values=True))
+    return next(kind for name, kind in _TYPES.items() if name in fields)
 
 
 def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:

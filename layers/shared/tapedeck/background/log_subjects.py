@@ -164,7 +164,4 @@ def _of_parent(parent: Parent) -> Subject:
 
 def reason_of(result: Any) -> str | None:  # noqa: ANN401 - what a function returned
     """Return why a callback was not delivered: the failure or the status of its last attempt."""
-    if not isinstance(result, CallbackDelivery) or not result.attempts:
-        return None
-    last = result.attempts[-1]
-    return last.failure or (f"HTTP {last.status}" if last.status is not None else None)
+    return result.last_failure if isinstance(result, CallbackDelivery) else None

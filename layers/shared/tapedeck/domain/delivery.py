@@ -100,6 +100,14 @@ class CallbackDelivery:
         return delivery_id(self.sequence, self.event)
 
     @property
+    def last_failure(self) -> str | None:
+        """The failure or the status of the last attempt; None without attempts."""
+        if not self.attempts:
+            return None
+        last = self.attempts[-1]
+        return last.failure or (f"HTTP {last.status}" if last.status is not None else None)
+
+    @property
     def host(self) -> str:
         """`<host>:<port>` of the URL, in lower case: it identifies a server, and is not to be called."""
         url = urlsplit(self.url)

@@ -121,6 +121,7 @@ class DynamoDBTable:
         limit: int | None = None,
         ascending: bool = True,
         index: str | None = None,
+        after: Mapping[str, Any] | None = None,
         **names: str,
     ) -> list[Item]:
         """Query one partition: 1 request per megabyte; strongly consistent, except on an index.
@@ -132,6 +133,7 @@ class DynamoDBTable:
             limit: the maximum number of items; None for all.
             ascending: whether to sort by ascending sort key.
             index: the secondary index to query instead of the table.
+            after: the keys of the item after which to begin, which need not exist.
             names: attribute names by placeholder, without the `#`.
         """
         request: dict[str, Any] = {
@@ -143,6 +145,8 @@ class DynamoDBTable:
         }
         if index is not None:
             request["IndexName"] = index
+        if after is not None:
+            request["ExclusiveStartKey"] = to_attributes(after)
         if limit is not None:
             request["Limit"] = limit
         if only is not None:

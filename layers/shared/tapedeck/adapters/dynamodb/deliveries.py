@@ -48,20 +48,20 @@ class DeliveryTable(ConditionalTable):
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """1 request."""
         assigned, _ = split_absent(_item(delivery))
-        return _delivery_from(self._update_or_find(update(_key(delivery), assigned, when=ITEM_ABSENT)) or {})
+        return delivery_from(self._update_or_find(update(_key(delivery), assigned, when=ITEM_ABSENT)) or {})
 
     # --8<-- [end:put]
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
         """1 request."""
         item = self._database.get({"PK": deliveries_partition(account, resource_id), "SK": delivery})
-        return _delivery_from(item) if item is not None else None
+        return delivery_from(item) if item is not None else None
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
         """1 request per megabyte."""
         partition = deliveries_partition(account, resource_id)
         found = self._database.query("PK = :pk AND SK < :gone_urls", {"pk": partition, "gone_urls": _GONE_URLS})
-        return [_delivery_from(item) for item in found]
+        return [delivery_from(item) for item in found]
 
     # --8<-- [start:lease]
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
@@ -72,9 +72,9 @@ class DeliveryTable(ConditionalTable):
             when=Attr("state").eq(DeliveryState.QUEUED) & Attr(LEASE_EXPIRES_AT).lte(now),
         )
         try:
-            return _delivery_from(self._database.update(write))
+            return delivery_from(self._database.update(write))
         except ConditionFailed as failed:
-            found = _delivery_from(failed.items[0]) if failed.items[0] else None
+            found = delivery_from(failed.items[0]) if failed.items[0] else None
             # Our own write, whose response was lost, left exactly this lease.
             is_own = found is not None and failed.may_have_unacknowledged_copy and found.lease_expires_at == until
             return found if is_own else None
@@ -96,7 +96,7 @@ class DeliveryTable(ConditionalTable):
             try:
                 self._database.update(_changed(found, after))
             except ConditionFailed as failed:
-                found = _delivery_from(failed.items[0] or {})
+                found = delivery_from(failed.items[0] or {})
                 if attempt in found.attempts:
                     return found  # our own write, whose response was lost
             else:
@@ -109,7 +109,7 @@ class DeliveryTable(ConditionalTable):
         try:
             self._database.update(_changed(delivery, after))
         except ConditionFailed as failed:
-            found = _delivery_from(failed.items[0]) if failed.items[0] else None
+            found = delivery_from(failed.items[0]) if failed.items[0] else None
             # Our own write, whose response was lost: no other write leaves an equal delivery.
             return after if found == after else None
         return after
@@ -157,7 +157,7 @@ class DeliveryTable(ConditionalTable):
         )
         keys = [{"PK": row["PK"], "SK": row["SK"]} for row in _take_turns(rows, limit)]
         items = self._database.get_many(keys)
-        found = [_delivery_from(item) for item in items if item is not None]
+        found = [delivery_from(item) for item in items if item is not None]
         # The index is eventually consistent.
         return [
             delivery for delivery in found if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
@@ -272,7 +272,8 @@ def _item(delivery: CallbackDelivery) -> Item:
     return item
 
 
-def _delivery_from(item: Item) -> CallbackDelivery:
+def delivery_from(item: Item) -> CallbackDelivery:
+    """Parse the item of a delivery."""
     values = _DELIVERY.parse(item)
     values["account"], _, values["resource_id"] = item["PK"].split("#")
     return CallbackDelivery(**values)

@@ -144,14 +144,15 @@ class ListTable:
     def _range(self, pk: str, prefix: str, ids: IdRange, limit: int, *, is_index: bool = False) -> Sequence[Item]:
         if ids.is_empty:
             return []
-        names = {"partition": "status_key", "sort": "sid"} if is_index else {"partition": "PK", "sort": "SK"}
+        partition_name, sort_name = ("status_key", "sid") if is_index else ("PK", "SK")
         return self._database.query(
             "#partition = :pk AND #sort BETWEEN :low AND :high",
             {"pk": pk, "low": f"{prefix}{ids.low}", "high": f"{prefix}{ids.high}"},
             limit=limit,
             ascending=ids.ascending,
             index="status" if is_index else None,
-            **names,
+            partition=partition_name,
+            sort=sort_name,
         )
 
 

@@ -111,10 +111,9 @@ class PendingWorkIndex(ConditionalTable):
     def _read(self, keys: Sequence[Key]) -> Iterator[PendingWork]:
         """Read what is in the index by its keys, which may come from an index that is eventually consistent."""
         for item in self._database.get_many(keys):
-            resource = resource_from(item or {})
-            if item is not None and resource is not None and "work" in item:
-                account = item["PK"].partition("#")[0]
-                yield PendingWork(account, resource, command_payload_from(item), item["work_at"])
+            pending = pending_from(item or {})
+            if pending is not None:
+                yield pending
 
     def move(self, pending: PendingWork, due: int) -> bool:
         """1 request."""
@@ -187,6 +186,14 @@ def resource_from(item: Item) -> Resource | None:
     if sort_key.startswith(PARTICIPANT):
         return participant_from(item)
     return recording_from(item) if sort_key.startswith(RECORDING) else None
+
+
+def pending_from(item: Item) -> PendingWork | None:
+    """Parse a resource that is in the index; None for any other item."""
+    resource = resource_from(item)
+    if resource is None or "work" not in item:
+        return None
+    return PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item), item["work_at"])
 
 
 def command_payload_from(item: Item) -> Mapping[str, Any]:
