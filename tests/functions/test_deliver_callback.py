@@ -937,10 +937,17 @@ def test_a_malformed_message_is_retried(world: World, body: str) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "kept"),
-    [(b"x" * 1024, "x" * 1024), (b"\xff\xfe", "\ufffd\ufffd"), ("é".encode() * 600, "é" * 512), (b"", "")],
+    [
+        (b"x" * 1024, "x" * 1024),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ("é".encode() * 600, "é" * 512),
+        # 3 bytes each: a hundred attempts of them must fit into an item.
+        (b"\xff" * 1024, "\ufffd" * 341),
+        (b"", ""),
+    ],
 )
 def test_stores_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kept: str) -> None:
-    """The start of the response is stored as text, with invalid bytes replaced."""
+    """The start of the response is stored as text of at most a kilobyte, with invalid bytes replaced."""
     delivery = enqueue_delivery(world, "twilio")
     world.receiver.answers.append(WebhookResult(200, None, 5, answer))
     world.deliver()

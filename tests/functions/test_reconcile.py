@@ -921,21 +921,27 @@ def test_requeues_due_callbacks_in_batches(world: World) -> None:
     assert world.reconcile() == {"requeued": 2}
 
 
-def test_a_callback_that_cannot_be_reset_is_requeued_later(world: World) -> None:
-    """If the table fails before a due callback is queued, the run fails, and a later one queues it."""
-    _put_due_callbacks(world, 2)
+def test_a_callback_that_cannot_be_reset_blocks_nothing(world: World) -> None:
+    """If a due callback cannot be written, the others are queued, commands are sent, and the run fails at its end."""
+    recordings = [start_recording(world)]
+    while recordings[-1].id[-1] != "7":  # the shard of the callbacks
+        recordings.append(start_recording(world))
+    _put_due_callbacks(world, 3)
     world.clock.step(60)
 
-    def fail(when: str, operation: str, _request: Mapping[str, Any]) -> None:
-        if when == "before" and operation == "UpdateItem":
-            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+    def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
+        if when == "before" and request.get("Key", {}).get("PK", {"S": ""})["S"].endswith(f"#CB#{'0' * 30}17"):
+            raise ClientError({"Error": {"Code": "ValidationException"}}, operation)
 
     world.faults.append(fail)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(IncompleteRun, match="1 items could not be reconciled"):
         world.reconcile()
-    assert world.callbacks.drain() == []
+    assert sorted(message.body["resource"] for message in world.callbacks.drain()) == [f"{n:031x}7" for n in (0, 2)]
+    assert len(sent_commands(world)) == len(recordings)
+    failed, _ = reconcile_lines(world)
+    assert failed == {"operation": "reconcile", "outcome": "failed", "error": "StoreUnavailable"}
     world.faults.remove(fail)
-    assert world.reconcile() == {"requeued": 2}
+    assert world.reconcile() == {"requeued": 1}
 
 
 def test_each_pending_command_is_in_the_index(world: World) -> None:

@@ -178,6 +178,18 @@ def test_other_hosts_and_accounts_are_not_suspended(world: World) -> None:
     assert read(world, foreign).state is State.DELIVERED
 
 
+@pytest.mark.parametrize("url", [f"https://{'a' * 3_000}.example.com/", "https://EXAMPLE.com.:443/"])
+def test_any_name_of_a_host_is_known(world: World, url: str) -> None:
+    """A name that is too long for DNS (C-326), capitals, a final dot and the default port hinder nothing."""
+    assert send(world, 1, REFUSES, url).attempts[-1].failure == "connect"
+    for number in range(2, 7):
+        assert send(world, number, HANGS, url).attempts[-1].failure == "read"
+    assert send(world, 7, HANGS, url).attempts[-1].failure == "host-suspended"
+    world.retries.drain()
+    world.clock.step(600)
+    assert world.reconcile() == {"requeued": 1}
+
+
 def test_without_retries_no_host_is_suspended(make_world: Callable[[int], World]) -> None:
     """With `CallbackRetryHours` of 0 exactly the vendor's attempts are made, and nothing is read or stored for it."""
     world = make_world(0)

@@ -130,7 +130,7 @@ class Reconciler:
     def run(self, shard: str) -> Counter[str]:
         """Reconcile one shard, a hex digit. Idempotent.
 
-        A failing item is reported and counted; the next run retries it, and no other item waits for it.
+        A failing item, or callback, is reported and counted; the next run retries it, and nothing else waits for it.
 
         Returns:
             the counts of this run:
@@ -145,8 +145,7 @@ class Reconciler:
             `failed`: items that raised an error.
 
         Raises:
-            StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks could not be queued; then the
-                shard's other work waits for the next run.
+            StoreBusy, StoreUnavailable: the pending work could not be read.
         """
         # --8<-- [start:run]
         counted = Counter(
@@ -156,7 +155,11 @@ class Reconciler:
         now = self._now
         last_run = self._last_runs.get(shard)
         interval = now - last_run if last_run is not None else RUN_INTERVAL_SECONDS
-        counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
+        try:
+            counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
+        except Exception as error:  # noqa: BLE001 - a callback must not block commands
+            self._report(error)
+            counted["failed"] += 1
         checked_until = last_run if last_run is not None else now - FIRST_CHECKS_SECONDS
         found = chain(
             self._work.find_pending(shard, now, MAX_LOOKED_AT_PER_SHARD),

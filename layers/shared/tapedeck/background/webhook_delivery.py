@@ -29,9 +29,9 @@ Every attempt has the same idempotency token, body and signature (REL-6). Delive
 after sending and before storing the result, the callback is sent again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, repeat
 from typing import Final
 
 from tapedeck.background.callback_lanes import CallbackLane
@@ -40,12 +40,12 @@ from tapedeck.background.host_breaker import HostBreaker
 from tapedeck.domain.delivery import (
     FINAL,
     HOST_SUSPENDED,
-    MAX_RESPONSE_EXCERPT,
     REQUEUE_AFTER_SECONDS,
     UNSIGNED,
     CallbackDelivery,
     DeliveryAttempt,
     DeliveryState,
+    excerpt_of,
 )
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.host_health import HostHealth
@@ -240,7 +240,7 @@ class CallbackDispatcher:
             timeouts = Timeouts(min(policy.connect, remaining), min(policy.read, remaining), remaining)
             result = self._webhook_client.send(renderer.request(delivery, key, timeouts, policy.max_redirects))
             attempt = DeliveryAttempt(
-                at, result.milliseconds, result.status, result.failure, _excerpt(result.response_excerpt)
+                at, result.milliseconds, result.status, result.failure, excerpt_of(result.response_excerpt)
             )
             if is_delivered(result):
                 delivered = self._store.record_attempt(delivery, attempt, DeliveryState.DELIVERED, None)
@@ -326,35 +326,42 @@ class CallbackDispatcher:
 
         Leased deliveries are skipped: they are being sent. If queueing fails, they are due again ten minutes later.
         Those of a suspended host are postponed without being queued, so that they fill no queue; after the suspension
-        one of them is queued, as the probe.
+        one of them is queued, as the probe. An error of one delivery is raised after all others are done.
         """
         now = self._clock()
-        found = [
-            delivery for delivery in self._store.find_due(shard, now // 1000, limit) if delivery.lease_expires_at <= now
-        ]
-        due = self._without_suspended(found, now) if self._retry_hours else found
-        reset = [self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS) for delivery in due]
-        queued = [delivery for delivery in reset if delivery is not None]
+        due = self._store.find_due(shard, now // 1000, limit)
+        found = [delivery for delivery in due if delivery.lease_expires_at <= now]
+        waits = self._suspensions(found, now) if self._retry_hours else repeat(None)
+        queued: list[CallbackDelivery] = []
+        failures: list[Exception] = []
+        for delivery, until in zip(found, waits, strict=False):
+            try:
+                if until is not None:
+                    self._park(delivery, until)
+                elif reset := self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS):
+                    queued.append(reset)
+            except Exception as error:  # noqa: BLE001 - raised after the other deliveries
+                failures.append(error)
         # A delivery without attempts was lost by the queue: it must not wait behind retries.
         self._first_attempts.send([delivery for delivery in queued if not delivery.attempt_count])
         self._retries.send([delivery for delivery in queued if delivery.attempt_count])
+        if failures:
+            raise failures[0]
         return len(queued)
 
-    def _without_suspended(self, deliveries: Sequence[CallbackDelivery], now: int) -> list[CallbackDelivery]:
-        """Postpone the deliveries whose hosts are suspended; return the others, with one probe for each such host."""
-        due: list[CallbackDelivery] = []
+    def _suspensions(self, deliveries: Sequence[CallbackDelivery], now: int) -> Iterator[int | None]:
+        """Yield until when each delivery waits for its host; None for the others, and for one probe of each host."""
         probed: set[tuple[str, str]] = set()
         for delivery, health in zip(deliveries, self._store.read_health(deliveries), strict=True):
             host = delivery.account, delivery.host
             if health.is_suspended(now):
-                self._park(delivery, health.suspended_until)
+                yield health.suspended_until
             elif host in probed:
-                self._park(delivery, now + LEASE_MS)
+                yield now + LEASE_MS
             else:
-                due.append(delivery)
                 if health.needs_probe(now):
                     probed.add(host)
-        return due
+                yield None
 
     def replay(self, account: str, resource_id: str, delivery_id: str) -> CallbackDelivery:
         """Queue a delivery again, in any state; each call sends it once more, with the same token, body and signature.
@@ -389,7 +396,3 @@ class CallbackDispatcher:
 def _final_state(delivery: CallbackDelivery) -> DeliveryState:
     """Return the final state after a failure: DELIVERED if any attempt succeeded (a failed replay), else EXHAUSTED."""
     return DeliveryState.DELIVERED if any(map(is_delivered, delivery.attempts)) else DeliveryState.EXHAUSTED
-
-
-def _excerpt(answer: bytes) -> str:
-    return answer[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")

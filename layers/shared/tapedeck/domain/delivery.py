@@ -17,7 +17,7 @@ A URL that requests many retries (`#rc=5&rp=all`) can exceed this within the ret
 """
 
 MAX_RESPONSE_EXCERPT: Final = 1024
-"""Bytes of a response body that are stored with an attempt."""
+"""Bytes of a response that are stored with an attempt."""
 
 UNSIGNED: Final = "unsigned"
 """The failure of an attempt for which no signing key was available."""
@@ -30,6 +30,9 @@ REQUEUE_AFTER_SECONDS: Final = 600
 
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_MAX_HOST: Final = 253
+"""The longest name of a host in DNS."""
 
 
 class DeliveryState(StrEnum):
@@ -109,14 +112,25 @@ class CallbackDelivery:
 
     @property
     def host(self) -> str:
-        """`<host>:<port>` of the URL, in lower case: it identifies a server, and is not to be called."""
+        """`<host>:<port>` of the URL, in lower case: it identifies a server, and is not to be called.
+
+        A name that is too long for DNS is cut: it is part of a key in the table, whose length is limited (C-326).
+        """
         url = urlsplit(self.url)
-        return f"{url.hostname}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
+        name = (url.hostname or "").removesuffix(".")[:_MAX_HOST]
+        return f"{name}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
 
 
 def delivery_id(number: int, event: str) -> str:
     """Return the id of a delivery; the ids of one resource sort by sequence."""
     return f"{number:08d}.{event}"
+
+
+def excerpt_of(response: bytes) -> str:
+    """Return the beginning of a response body, as text that has at most 1,024 bytes."""
+    # A byte that is no text becomes a character of three bytes.
+    text = response[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")
+    return text.encode()[:MAX_RESPONSE_EXCERPT].decode("utf-8", "ignore")
 
 
 # --8<-- [start:token]
