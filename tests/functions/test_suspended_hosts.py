@@ -228,6 +228,26 @@ def test_suspension_alone_exhausts_no_callback(world: World) -> None:
     assert after.state is State.RETRY_SCHEDULED or sent[-1] >= 72 * 3600 - 14_400
 
 
+def test_an_overdue_callback_of_a_suspended_host_is_queued(world: World) -> None:
+    """A callback that was never sent in 72 hours is queued and sent although its host is suspended (C-294)."""
+    suspend(world)
+    parked = send(world, 1, HANGS)
+    world.clock.step(72 * 3600 - 60)
+    send(world, 2, HANGS)  # a probe: the host is suspended again
+    world.retries.drain()
+    world.receiver.requests.clear()
+    assert world.reconcile() == {}
+    world.clock.step(14_400 * 6 // 5)  # the longest pause of a retry
+    send(world, 3, HANGS)
+    world.receiver.requests.clear()
+    assert world.reconcile() == {"requeued": 1}
+    world.receiver.answers[:] = [HANGS] * 9
+    assert world.deliver() == []
+    after = read(world, parked)
+    assert [attempt.failure for attempt in after.attempts] == ["host-suspended", "read"]
+    assert (len(world.receiver.requests), after.first_attempt_at is not None) == (1, True)
+
+
 def test_due_callbacks_of_a_suspended_host_are_not_queued(world: World) -> None:
     """The reconciler postpones them with one write each and no further attempt; afterwards it queues one as a probe."""
     suspend(world)

@@ -204,8 +204,7 @@ class CallbackDispatcher:
         One that another worker is sending does not wait. One that was never sent is sent when its retry window is over,
         counted from its creation: the suspension alone must not exhaust it (C-294).
         """
-        is_overdue = delivery.first_attempt_at is None and now // 1000 > delivery.created + self._retry_hours * 3600
-        if delivery.lease_expires_at > now or is_overdue:
+        if delivery.lease_expires_at > now or delivery.is_overdue(now // 1000, self._retry_hours):
             return None
         return self._breaker.blocked_until(delivery, health)
 
@@ -354,7 +353,9 @@ class CallbackDispatcher:
         probed: set[tuple[str, str]] = set()
         for delivery, health in zip(deliveries, self._store.read_health(deliveries), strict=True):
             host = delivery.account, delivery.host
-            if health.is_suspended(now):
+            if delivery.is_overdue(now // 1000, self._retry_hours):
+                yield None
+            elif health.is_suspended(now):
                 yield health.suspended_until
             elif host in probed:
                 yield now + LEASE_MS

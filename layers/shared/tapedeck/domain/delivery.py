@@ -120,6 +120,10 @@ class CallbackDelivery:
         name = (url.hostname or "").removesuffix(".")[:_MAX_HOST]
         return f"{name}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
 
+    def is_overdue(self, now: int, retry_hours: int) -> bool:
+        """Whether it was never sent although its retry hours are over, counted from its creation (C-294)."""
+        return self.first_attempt_at is None and now > self.created + retry_hours * 3600
+
 
 def delivery_id(number: int, event: str) -> str:
     """Return the id of a delivery; the ids of one resource sort by sequence."""
