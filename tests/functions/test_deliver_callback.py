@@ -968,6 +968,38 @@ def test_retries_have_a_queue_of_their_own(world: World) -> None:
     assert [message.body["delivery"] for message in world.callbacks.drain()] == [failed.id]
 
 
+def test_a_waiting_callback_is_queued_ever_less_often(world: World) -> None:
+    """A callback that waits for days is queued again after ten minutes, and then as long as it has waited (C-327)."""
+    enqueue_delivery(world, "twilio")
+    began, queued = world.clock.seconds, []
+    world.callbacks.drain()
+    while world.clock.seconds < began + 4 * 86_400:
+        world.clock.step(600)
+        world.reconcile()
+        if world.callbacks.drain():
+            queued.append((world.clock.seconds - began) // 60)
+    # Minutes; a day has 1,440.
+    assert queued == [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 4_000, 5_440]
+
+
+@pytest.mark.parametrize("is_replay", [False, True], ids=["retry", "replay"])
+def test_a_lost_retry_or_replay_is_queued_again(world: World, *, is_replay: bool) -> None:
+    """A retry or replay that the queue loses is queued again after ten minutes, however long ago the attempt was."""
+    delivery = enqueue_delivery(world, "twilio")
+    world.receiver.answers.append(WebhookResult(200 if is_replay else 503, None, 20))
+    world.deliver()
+    world.clock.step(7_200)
+    if is_replay:
+        world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
+    else:
+        assert world.reconcile() == {"requeued": 1}
+    assert len(world.callbacks.drain() + world.retries.drain()) == 1
+    world.clock.step(599)
+    assert world.reconcile() == {}
+    world.clock.step(1)
+    assert world.reconcile() == {"requeued": 1}
+
+
 def test_a_lost_message_is_requeued(world: World) -> None:
     """A lost message is queued again after ten minutes, unless the delivery is being sent."""
     delivery = enqueue_delivery(world, "twilio")

@@ -4,8 +4,8 @@ The life of a delivery, by its `DeliveryState`:
 
 1. QUEUED: `enqueue` stores it in the outbox and puts a message into the FIFO queue of first attempts. Callbacks of one
    resource are in one FIFO group, so that they are sent in order (`callback_lanes`). `next_attempt_at` is ten minutes
-   ahead: a delivery that is still queued then counts as lost by the queue, and `requeue_due` queues it again. If it was
-   only delayed, the second message finds it processed and is skipped.
+   ahead: a delivery that is still queued then counts as lost by the queue, and `requeue_due` queues it again, ever less
+   often. If it was only delayed, the second message finds it processed and is skipped.
 2. Still QUEUED: `deliver` takes a lease of `LEASE_MS` (60 s), so that no second worker sends it at the same time. It
    then makes the vendor's own attempts, all within seconds: the dialect's `RetryPolicy` has their number, their
    timeouts and the failures that are retried. The result of the last attempt releases the lease.
@@ -323,7 +323,7 @@ class CallbackDispatcher:
     def requeue_due(self, shard: str, limit: int) -> int:
         """Queue up to `limit` due deliveries of a shard; return how many.
 
-        Leased deliveries are skipped: they are being sent. If queueing fails, they are due again ten minutes later.
+        Leased deliveries are skipped: they are being sent. If queueing fails, they are due again later.
         Those of a suspended host are postponed without being queued, so that they fill no queue; after the suspension
         one of them is queued, as the probe. An error of one delivery is raised after all others are done.
         """
@@ -337,7 +337,7 @@ class CallbackDispatcher:
             try:
                 if until is not None:
                     self._park(delivery, until)
-                elif reset := self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS):
+                elif reset := self._store.reset_to_queued(delivery, delivery.counts_as_lost_at(now // 1000)):
                     queued.append(reset)
             except Exception as error:  # noqa: BLE001 - raised after the other deliveries
                 failures.append(error)

@@ -26,8 +26,9 @@ HOST_SUSPENDED: Final = "host-suspended"
 """The failure of an attempt that was not made, because the host had timed out again and again (C-293)."""
 
 REQUEUE_AFTER_SECONDS: Final = 600
-"""How long a queued delivery may stay queued before it counts as lost and is queued again."""
+"""How long a queued delivery may stay queued before it counts as lost and is queued again for the first time."""
 
+_MAX_REQUEUE_SECONDS: Final = 86_400
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -119,6 +120,16 @@ class CallbackDelivery:
         url = urlsplit(self.url)
         name = (url.hostname or "").removesuffix(".")[:_MAX_HOST]
         return f"{name}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
+
+    def counts_as_lost_at(self, now: int) -> int:
+        """Return when it counts as lost by the queue if it is queued now, in seconds (C-327).
+
+        If it is queued already, its message may only be waiting, and each copy of it waits as well: the next one is
+        due when the time since its last attempt, or its creation, has doubled, at the latest in a day.
+        """
+        since = self.attempts[-1].at // 1000 if self.attempts else self.created
+        waited = now - since if self.state is DeliveryState.QUEUED else 0
+        return now + min(max(REQUEUE_AFTER_SECONDS, waited), _MAX_REQUEUE_SECONDS)
 
     def is_overdue(self, now: int, retry_hours: int) -> bool:
         """Whether it was never sent although its retry hours are over, counted from its creation (C-294)."""
