@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.background import reconciler
-from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices
+from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices, IncompleteRun
 from tapedeck.bootstrap.background import build_background_services
 from tapedeck.bootstrap.environment import Environment
 from tapedeck.domain.delivery import CallbackDelivery
@@ -138,6 +138,29 @@ def test_a_check_finds_an_unconfirmed_pause_among_all_others(world: World, monke
     with world.recorded_requests() as requests:
         assert world.reconcile() == {}
     assert "UpdateItem" not in requests
+
+
+def test_a_check_is_read_again_after_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the pause that a check names cannot be moved in the index, the next run finds it by the check again."""
+    monkeypatch.setattr(reconciler, "MAX_LOOKED_AT_PER_SHARD", 0)
+    recording = start_recording(world)
+    assert world.reconcile() == {}
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    assert world.publish() == []
+    world.discard()
+    world.clock.step(31)
+
+    def fail(when: str, operation: str, _request: Mapping[str, Any]) -> None:
+        if when == "before" and operation == "UpdateItem":
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+    world.faults.append(fail)
+    with pytest.raises(IncompleteRun):
+        world.reconcile()
+    world.faults.remove(fail)
+    world.clock.step(60)
+    assert world.reconcile() == {"resent": 1, "unconfirmed_pauses": 1}
+    assert resent(world) == [("recording.pause", recording.id)]
 
 
 def test_a_check_of_a_confirmed_pause_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

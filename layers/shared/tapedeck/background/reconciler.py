@@ -58,7 +58,7 @@ RUN_INTERVAL_SECONDS: Final = 60
 """Interval of the runs, used for the first run of a process."""
 
 FIRST_CHECKS_SECONDS: Final = 300
-"""Age of the oldest checks that the first run of a process reads: longer than a run may take."""
+"""Age of the oldest checks that the first run of a process reads, and one after a failure: longer than a run takes."""
 
 PAUSE_ALARM_AFTER_SECONDS: Final = 60
 """Age from which each run counts an unconfirmed pause (metric `PausesUnconfirmed`, with an alarm)."""
@@ -124,6 +124,8 @@ class Reconciler:
         self._calls = Calls(store, clock)
         self._last_runs: dict[str, int] = {}
         """Time of the last complete run of this process for each shard, in seconds."""
+        self._checked_until: dict[str, int] = {}
+        """Time up to which this process has read the checks of each shard, in seconds."""
         self._failed: set[tuple[type, str]] = set()
         """Resources that failed in the last run of this process: their commands are due in the next."""
 
@@ -160,7 +162,7 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 - a callback must not block commands
             self._report(error)
             counted["failed"] += 1
-        checked_until = last_run if last_run is not None else now - FIRST_CHECKS_SECONDS
+        checked_until = self._checked_until.get(shard, now - FIRST_CHECKS_SECONDS)
         found = chain(
             self._work.find_pending(shard, now, MAX_LOOKED_AT_PER_SHARD),
             self._work.find_checked(shard, checked_until, now),
@@ -179,6 +181,8 @@ class Reconciler:
                 self._failed.add(resource)
                 counted["failed"] += 1
         self._last_runs[shard] = now
+        # After a failure the next runs read the same checks again: what failed may not have been moved in the index.
+        self._checked_until[shard] = max(checked_until, now - FIRST_CHECKS_SECONDS) if counted["failed"] else now
         return counted
         # --8<-- [end:run]
 
