@@ -464,3 +464,25 @@ def test_a_malformed_body_is_rejected(client: FunctionClient, stage: Stage, form
     assert_refused(client, update(client, call, form), "malformed body")
     assert_refused(client, update(client, call, "x=" + "y" * 65_535), "body too large")
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
+
+
+def test_a_call_is_hung_up_while_its_conference_changes(client: FunctionClient, stage: Stage, wire: Wire) -> None:
+    """A change of the conference between the read and the write is no reason to refuse: the call ends, and leaves."""
+    conference = stage.conference()
+    leaving, other = stage.participant(conference), stage.participant(conference)
+    pending = [conference]
+
+    def change(when: str, request: WireRequest) -> None:
+        if when == "sent" and request.operation == "TransactWriteItems" and pending:
+            key = items.conference_key(stage.account, conference.id)
+            stored = stage.item(key)
+            stage.shelf.put({**stored, "version": stored["version"] + len(pending)})
+            pending.clear()
+
+    with wire.watched_by(change):
+        answer = client.post("Calls", client.sid_of_call(leaving.call), form=COMPLETE)
+    assert (answer.status, answer.body["status"]) == (200, "completed")
+    left = stage.item(items.participant_key(stage.account, conference.id, leaving.call))
+    stayed = stage.item(items.participant_key(stage.account, conference.id, other.call))
+    assert (left["status"], stayed["status"]) == ("complete", "connected")
+    assert stage.item(items.conference_key(stage.account, conference.id))["participants"] == 1

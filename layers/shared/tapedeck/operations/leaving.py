@@ -270,7 +270,9 @@ def write_ending(
         try:
             store(ending)
         except EndConflict as changed:
-            found = changed.call or changed.conference or found
+            # What ends is built again from its own newer state, and reads the other one itself.
+            newer = changed.call if isinstance(found, Call) else changed.conference
+            found = newer or found
             stopped |= changed.stopped
             continue
         return ending
