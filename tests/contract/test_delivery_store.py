@@ -287,6 +287,16 @@ def test_reset_of_a_stale_delivery_changes_nothing(deliveries: DeliveryTable) ->
     assert read(deliveries, delivery) == done
 
 
+def test_a_reset_does_not_end_a_lease_that_is_new(deliveries: DeliveryTable) -> None:
+    """A reset based on a read before another worker's lease returns None, and that worker keeps its lease."""
+    crashed = deliveries.lease(deliveries.put(new_delivery()), NOW * 1000, NOW * 1000 + 60_000)
+    assert crashed is not None
+    leased = deliveries.lease(crashed, NOW * 1000 + 60_000, NOW * 1000 + 120_000)
+    assert leased is not None
+    assert deliveries.reset_to_queued(crashed, NOW + 900) is None
+    assert read(deliveries, leased) == leased
+
+
 def test_finds_due_deliveries(deliveries: DeliveryTable) -> None:
     """Due deliveries of a shard are found, most overdue first; final ones are never due."""
     resource_id = token_hex(16)

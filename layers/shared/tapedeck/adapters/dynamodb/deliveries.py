@@ -21,7 +21,7 @@ from tapedeck.adapters.dynamodb.attributes import (
 )
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, Condition, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.writes import split_absent
 from tapedeck.domain.delivery import (
@@ -106,8 +106,10 @@ class DeliveryTable(ConditionalTable):
     def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
         """1 request."""
         after = replace(delivery, state=DeliveryState.QUEUED, next_attempt_at=due, lease_expires_at=0)
+        # A repeated request must not end a lease that was granted after the first.
+        is_unclaimed = Attr(LEASE_EXPIRES_AT).eq(delivery.lease_expires_at)
         try:
-            self._database.update(_changed(delivery, after))
+            self._database.update(_changed(delivery, after, is_unclaimed))
         except ConditionFailed as failed:
             found = delivery_from(failed.items[0]) if failed.items[0] else None
             # Our own write, whose response was lost: no other write leaves an equal delivery.
@@ -183,13 +185,15 @@ def _take_turns(rows: Sequence[Item], limit: int) -> list[Item]:
     return [rows[number] for _, number in sorted(turns)[:limit]]
 
 
-def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
+def _changed(before: CallbackDelivery, after: CallbackDelivery, *conditions: Condition) -> Write:
     """Write the difference on condition that attempts and state are unchanged since the read; a lease may be new."""
     old, new = _item(before), _item(after)
     # `state` is always assigned, because an update needs at least one assignment.
     changed = {name: value for name, value in new.items() if value != old[name] or name == "state"}
     assigned, removed = split_absent(changed)
     is_unchanged = Attr(ATTEMPT_COUNT).eq(before.attempt_count) & Attr("state").eq(before.state)
+    for condition in conditions:
+        is_unchanged &= condition
     return update(_key(before), assigned, remove=removed, when=is_unchanged)
 
 
