@@ -10,7 +10,7 @@ from tests.conventions.sources import modules
 _NUMBER: Final = re.compile(r"(MAX|MIN)_[A-Z_]+|[A-Z_]+_(SECONDS|MINUTES|HOURS|DAYS|MS|BYTES|CHARACTERS)")
 
 _ALLOWED: Final = {
-    ("tests/linearizability/test_dynamodb_local.py", "READ_SECONDS"): "its fault waits until the client has given up",
+    ("tests/linearizability/clients.py", "READ_SECONDS"): "its fault waits until the client has given up",
     (
         "tests/simulation/test_failing_records.py",
         "PROCESSING_SECONDS",

@@ -185,7 +185,7 @@ class Memory:
     def functions_client(self) -> Any:
         """Create a botocore client whose requests this database answers."""
         client = make_client("dynamodb")
-        client.meta.events.register("before-send.dynamodb", self._answer)
+        client.meta.events.register("before-send.dynamodb", self.answer)
         return client
 
     def client(self) -> MemoryDynamoDB:
@@ -211,7 +211,7 @@ class Memory:
         items = (item for page in pages for item in page["Items"])
         return {tuple((name, item[name]["S"]) for name in ("PK", "SK") if name in item) for item in items}
 
-    def _answer(self, request: Any, **_context: object) -> AWSResponse:
+    def answer(self, request: Any, **_context: object) -> AWSResponse:
         """Answer botocore's event `before-send` with the response that DynamoDB would send."""
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         act: Callable[..., dict[str, Any]] = getattr(self._memory, xform_name(operation))

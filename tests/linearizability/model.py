@@ -140,7 +140,7 @@ class Operation:
     """
 
     client: int
-    kind: Kind
+    kind: StrEnum
     argument: str | None
     invoked: int
     returned: int | None
@@ -317,7 +317,7 @@ class CallModel:
     def steps(self, state: State, operation: Operation) -> Iterator[State]:
         """Yield the possible states after this operation, given the outcome that its client saw."""
         for argument in self._arguments(state, operation):
-            outcome, after = apply(state, operation.kind, argument)
+            outcome, after = apply(state, Kind(operation.kind), argument)
             if outcome.verdict is Verdict.CREATED and state.status(outcome.recording) is not None:
                 continue  # ids are unique
             if operation.outcome in (UNKNOWN, outcome):

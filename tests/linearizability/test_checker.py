@@ -657,7 +657,7 @@ def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataO
     """An outcome that is impossible in every state is rejected in any history."""
     position = data.draw(st.integers(0, len(history) - 1))
     operation = history[position]
-    history[position] = replace(operation, returned=operation.invoked + 45, outcome=IMPOSSIBLE[operation.kind])
+    history[position] = replace(operation, returned=operation.invoked + 45, outcome=IMPOSSIBLE[Kind(operation.kind)])
     assert not check(history).is_linearizable
 
 

@@ -2,24 +2,18 @@
 
 import os
 import random
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
-from itertools import count
 from pathlib import Path
 from threading import Barrier
-from typing import Any, Final
+from typing import Final
 
-import botocore.session
 import pytest
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 
-from tapedeck.adapters.clients import READ_SECONDS, make_client
+from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.items import RECORDING, partition, recording_from
@@ -31,22 +25,19 @@ from tapedeck.domain.errors import (
     NotEligibleForRecording,
     NotFinished,
     NotFound,
-    StoreBusy,
-    StoreUnavailable,
 )
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
 from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
 from tapedeck.ports.media import AudioInfo, PresignedUpload, StoredObject
-from tapedeck_standin.aws.template import Template
 from tests.linearizability import model
 from tests.linearizability.checker import check
-from tests.linearizability.model import BY_ID, DELETED, TARGETS, UNKNOWN, Kind, Operation, Outcome, Verdict, call_is, ok
+from tests.linearizability.clients import Fault, FaultyConnection, Journal
+from tests.linearizability.model import BY_ID, DELETED, TARGETS, Kind, Outcome, Verdict, call_is, ok
 from tests.thoroughness import scaled
 
 URL: Final = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
-TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 
 CLIENTS: Final = 4
 HISTORIES: Final = scaled(deep=300, ci=100, fast=30)
@@ -86,13 +77,6 @@ pytestmark = [
     pytest.mark.dynamodb_local_only,
     pytest.mark.skipif(not URL, reason="needs TAPEDECK_DYNAMODB_URL: make test-dynamodb-local"),
 ]
-
-
-class Fault(StrEnum):
-    """A fault between botocore and DynamoDB."""
-
-    REQUEST_LOST = "request lost"
-    RESPONSE_LOST = "response lost"
 
 
 @dataclass(frozen=True)
@@ -153,68 +137,6 @@ class StubCodec:
 
     def encode(self, source: Path, target: Path) -> None:
         """Nothing to do."""
-
-
-class FaultyConnection:
-    """Sends a client's DynamoDB requests, and randomly loses a request or its response.
-
-    Args:
-        random_source: chooses the faults.
-        rates: probability of each fault.
-    """
-
-    def __init__(self, random_source: random.Random, rates: dict[Fault, float]) -> None:
-        self.faults: list[Fault] = []
-        self._random_source = random_source
-        self._rates = rates
-        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # like botocore's own clients
-        self._session = URLLib3Session(timeout=READ_SECONDS, socket_options=no_delay)  # type: ignore[arg-type]
-
-    def send(self, request: Any, **_: Any) -> Any:
-        """Handle botocore's event `before-send`: return the response or raise a network error."""
-        drawn = self._random_source.random()
-        for fault, rate in self._rates.items():
-            if drawn < rate:
-                return self._fail(fault, request)
-            drawn -= rate
-        return self._session.send(request)
-
-    def _fail(self, fault: Fault, request: Any) -> Any:
-        self.faults.append(fault)
-        if fault is Fault.REQUEST_LOST:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        self._session.send(request)
-        if self._random_source.random() < 1 / 2:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-
-@dataclass
-class Journal:
-    """The history of one call in ticks of one clock, and the recording ids that its clients know."""
-
-    parent: Parent
-    known: list[str] = field(default_factory=list)
-    history: list[Operation] = field(default_factory=list)
-    rejected_as_busy: int = 0
-    _ticks: "count[int]" = field(default_factory=count)
-
-    def note(self, client: int, kind: Kind, argument: str | None, act: Callable[[], Outcome], *, loses: bool) -> None:
-        """Run an operation and record the outcome that its client saw."""
-        invoked = next(self._ticks)
-        try:
-            outcome = act()
-        except StoreBusy:
-            self.rejected_as_busy += 1  # guarantees that nothing was written
-            return
-        except StoreUnavailable:
-            outcome = UNKNOWN
-        if loses:
-            outcome = UNKNOWN
-        returned = None if outcome == UNKNOWN else next(self._ticks)
-        self.history.append(Operation(client, kind, argument, invoked, returned, outcome))
-        if outcome.recording is not None and outcome.recording not in self.known:
-            self.known.append(outcome.recording)
 
 
 EXPECTED_ERRORS: Final = {
@@ -350,19 +272,6 @@ class Race:
 
 def _given(outcome: Outcome) -> Outcome:
     return outcome
-
-
-@pytest.fixture(scope="module")
-def table() -> Iterator[str]:
-    """Create the recordings table of the template; return its name."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", URL)
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        dynamodb = botocore.session.get_session().create_client("dynamodb")
-        tables = Template.load(TEMPLATE).create_tables(dynamodb, f"linearizability-{time.time_ns()}-")
-        yield tables["RecordingsTable"]
 
 
 def run_races(
