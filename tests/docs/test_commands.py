@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.openapi.control_responses import response_schemas
-from tapedeck.domain.delivery import UNSIGNED
+from tapedeck.domain.delivery import HOST_SUSPENDED, UNSIGNED
 from tapedeck.ports.messaging import FailureReason
 from tapedeck_standin.callbacks.fault_injection import DROPPED
 from tapedeck_standin.control.fixtures import Fixtures
@@ -144,7 +144,8 @@ def test_the_errors_of_attempts_are_complete() -> None:
     """The control API's page describes each reason for which an attempt got no response."""
     text = (ROOT / "docs" / "reference" / "control-api.md").read_text(encoding="utf-8")
     table = text.partition("| Error | Cause |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == [*FailureReason, UNSIGNED, "url-gone", DROPPED]
+    expected = [*FailureReason, UNSIGNED, HOST_SUSPENDED, "url-gone", DROPPED]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == expected
 
 
 def test_the_example_of_fixtures_is_valid() -> None:
