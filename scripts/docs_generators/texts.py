@@ -279,6 +279,10 @@ CONTROL_ROUTES: Final = {
         "lists the [warnings](#warnings), newest last",
         '200 `{"warnings"}`',
     ),
+    "GET /_standin/unsettled": (
+        f"lists what is unconfirmed, overdue or parked, as {_LIST} does",
+        '200 `{"at", "unsettled"}`',
+    ),
     "POST /_standin/callbacks/{id}/replay": (
         "delivers a callback again, with the same token, body and signature",
         '202 `{"id"}`',
@@ -340,6 +344,8 @@ CONTROL_FIELDS: Final = {
     "CallbacksQuery.wait": "seconds of real time to wait for the first match",
     "WarningsQuery.call": "only warnings about this call",
     "WarningsQuery.code": "only warnings with this code",
+    "UnsettledFilter.what": "only this kind; without `account`, that of all accounts",
+    "UnsettledFilter.overdue": "only what is overdue",
 }
 
 FIXTURE_FIELDS: Final = {

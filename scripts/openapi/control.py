@@ -16,7 +16,13 @@ from tapedeck_standin.control import events, schemas
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
-from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes, WarningsQuery
+from tapedeck_standin.control.inspection import (
+    CallbacksQuery,
+    ControlQuery,
+    InspectionRoutes,
+    UnsettledFilter,
+    WarningsQuery,
+)
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
 from tapedeck_standin.control.telephony import TelephonyRoutes
@@ -130,6 +136,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/warnings"): Operation(
         "list_warnings", "Inspection", "List the warnings, oldest first", {200: "Warnings"}, query=WarningsQuery
     ),
+    ("GET", "/unsettled"): Operation(
+        "list_unsettled", "Inspection", "List what is unconfirmed, overdue or parked, without an account of all",
+        {200: "UnsettledList"}, query=UnsettledFilter,
+    ),
     ("POST", "/callbacks/{id}/replay"): Operation(
         "replay_callback", "Inspection", "Deliver a callback again", {202: "Id"}, schemas.ControlRequest,
         param=_id("callback"),
@@ -153,7 +163,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
 _TAGS: Final = {
     "Telephony": "Simulate what the telephony and the media engine do.",
     "State": "Accounts, the clock and pending work.",
-    "Inspection": "See requests, callbacks and warnings.",
+    "Inspection": "See requests, callbacks, warnings and what is unsettled.",
     "Faults": "Inject failures.",
 }
 
@@ -164,7 +174,7 @@ def served_routes() -> set[tuple[str, str]]:
     parts: list[ControlRoutes] = [
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
-        InspectionRoutes(absent, absent, absent, absent, absent, absent, ()).routes,
+        InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,
         EventRoutes(absent, absent, absent, absent).routes,
         EngineRoutes(absent, absent, absent).routes,
     ]
@@ -316,9 +326,12 @@ def _operation(operation: Operation, models: _Components) -> Schema:
 
 def _query(model: type[BaseModel]) -> Iterator[Schema]:
     """Yield the parameters of a query; a missing one is omitted, not null."""
-    for name, definition in model.model_json_schema()["properties"].items():
-        plain = next((each for each in definition.get("anyOf", ()) if each["type"] != "null"), definition)
-        schema = {key: value for key, value in plain.items() if key not in {"title", "default"}}
+    document = model.model_json_schema()
+    for name, definition in document["properties"].items():
+        plain = next((each for each in definition.get("anyOf", ()) if each.get("type") != "null"), definition)
+        if "$ref" in plain:
+            plain = document["$defs"][plain["$ref"].rpartition("/")[2]]
+        schema = {key: value for key, value in plain.items() if key not in {"title", "default", "description"}}
         if definition.get("default") is not None:
             schema["default"] = definition["default"]
         if name == "account":
@@ -332,6 +345,8 @@ def _query(model: type[BaseModel]) -> Iterator[Schema]:
 
 
 _QUERY_TEXTS: Final = {
+    "what": "Only this kind.",
+    "overdue": "Only what is overdue.",
     "account": "The sid of the account, in either dialect.",
     "call": "The sid of the call that the warnings are about, in either dialect.",
     "code": "The vendor's code of the warnings.",

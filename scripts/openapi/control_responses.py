@@ -6,9 +6,11 @@ from typing import Final
 from scripts.openapi.forms import UUID, Schema
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.engine_command import CommandKind
 from tapedeck.domain.engine_event import EventOutcome, EventRefusal
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.transcription import TranscriptionStatus
+from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck.operations.engine_registration import PresenceState
 from tapedeck_standin.scheduler.work_left import WorkKind
 
@@ -39,6 +41,7 @@ def response_schemas() -> dict[str, Schema]:
     text_or_null, number_or_null = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
     null: Schema = {"type": "null"}
     sids = {"$ref": REFERENCE.format(model="Sids")}
+    sids_or_null: Schema = {"anyOf": [sids, null]}
     time = {"type": "string", "format": "date-time"}
     fields = {"type": "object", "additionalProperties": {"type": "string"}}
     parameters = {
@@ -102,10 +105,22 @@ def response_schemas() -> dict[str, Schema]:
             signalwire={"type": "string", "pattern": f"^{UUID}$"},
         ),
         "Transcription": _object("A transcription.", sid=sids, status=_choice(TranscriptionStatus)),
+        "Unsettled": _object(
+            "What is unconfirmed, overdue or parked; what does not apply is null. `since` and `due` are seconds since "
+            "the epoch.",
+            what=_choice(UnsettledKind), overdue={"type": "boolean"}, since=number, due=number, account_sid=sids,
+            call_sid=sids_or_null, conference_sid=sids_or_null, recording_sid=sids_or_null, version=number_or_null,
+            command={"type": ["string", "null"], "enum": [*map(str, CommandKind), None]}, engine=text_or_null,
+            presence={"type": ["string", "null"], "enum": [*map(str, PresenceState), None]}, callback=text_or_null,
+            host=text_or_null, tried=number_or_null, failure=text_or_null,
+        ),
+        "UnsettledList": _object(
+            "What is unsettled at `at`, in seconds since the epoch.", at=number, unsettled=_list("Unsettled")
+        ),
         "Warning": _object(
             "A warning: a request was done, but not as its client may expect.", at=time,
             level={"type": "string", "const": "warning"}, code=number, text=text,
-            call={"anyOf": [sids, {"type": "null"}]}, webhook=null, line=null, column=null, verb=null,
+            call=sids_or_null, webhook=null, line=null, column=null, verb=null,
             attribute=text_or_null, value=text_or_null,
         ),
         "Warnings": _object("Warnings, oldest first.", warnings=_list("Warning")),

@@ -1,6 +1,7 @@
-"""The `tapedeck` command line: `serve`, `wait` and `check-engine`."""
+"""The `tapedeck` command line: `serve`, `wait`, `unsettled` and `check-engine`."""
 
 import errno
+import json
 import os
 import re
 import signal
@@ -17,9 +18,11 @@ import click
 
 from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.dialects.selection import parse_any_sid
+from tapedeck.dialects.selection import TWILIO, parse_any_sid
+from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.readiness import is_ready, wait_until_ready
+from tapedeck_standin.app.unsettled import NotListed, fetch_unsettled, format_entries
 from tapedeck_standin.conformance.command import check_engine
 from tapedeck_standin.http.addresses import LOOPBACK
 
@@ -279,18 +282,55 @@ def serve(
         _fail(f"the database does not respond: {error}")
 
 
-@main.command()
-@click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds to wait.")
-@click.option("--url", type=HttpUrl(), help="URL of the stand-in. Default: this machine, port PORT or 3000.")
-@click.option(
+_URL: Final = click.option(
+    "--url", type=HttpUrl(), help="URL of the stand-in. Default: this machine, port PORT or 3000."
+)
+_CA_FILE: Final = click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
     help="CA certificate to trust for an https URL, as written by `serve --ca-file`.",
 )  # fmt: skip
+
+
+def _default_url() -> str:
+    return f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
+
+
+@main.command()
+@click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds to wait.")
+@_URL
+@_CA_FILE
 def wait(timeout: float, url: str | None, ca_file: Path | None) -> None:
     """Wait until a stand-in is ready; exit with code 1 on timeout."""
-    url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
+    url = url or _default_url()
     if not wait_until_ready(url, timeout, ca_file):
         _fail(f"no response from {url} after {timeout:g} s")
+
+
+@main.command()
+@click.option("--account", type=AccountSid(), help="Sid of one account, in either format. Default: all accounts.")
+@click.option(
+    "--what",
+    type=click.Choice([str(kind) for kind in UnsettledKind]),
+    metavar="KIND",
+    help="List only one kind, such as command_not_confirmed.",
+)
+@click.option("--overdue", is_flag=True, help="List only what is overdue.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each entry, in one line.")
+@_URL
+@_CA_FILE
+def unsettled(
+    account: str | None, what: str | None, url: str | None, ca_file: Path | None, *, overdue: bool, as_json: bool
+) -> None:
+    """List what is unconfirmed, overdue or parked in a running stand-in."""
+    sid = TWILIO.format_sid(ResourceType.ACCOUNT, account) if account is not None else None
+    given = {"account": sid, "what": what, "overdue": "true" if overdue else None}
+    try:
+        query = {name: value for name, value in given.items() if value is not None}
+        entries = fetch_unsettled(url or _default_url(), query, ca_file)
+    except NotListed as error:
+        _fail(str(error))
+    for line in map(json.dumps, entries) if as_json else format_entries(entries):
+        click.echo(line)
 
 
 main.add_command(check_engine)

@@ -209,7 +209,16 @@ def build_application(
         TelephonyRoutes(
             telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, list_engines
         ).routes,
-        InspectionRoutes(registry, request_log, callback_log, warning_log, _replay, faults, routed).routes,
+        InspectionRoutes(
+            registry,
+            request_log,
+            callback_log,
+            warning_log,
+            _replay,
+            faults,
+            routed,
+            lambda event: load_handler(root, "list_unsettled")(event, None),
+        ).routes,
         EventRoutes(
             registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock
         ).routes,

@@ -23,14 +23,15 @@ def is_ready(url: str, seconds: float = _RESPONSE_TIMEOUT_SECONDS, ca_file: Path
     """
     try:
         # The CA file may not exist yet, which raises OSError.
-        with closing(_connection(url, seconds, ca_file)) as connection:
+        with closing(connect(url, seconds, ca_file)) as connection:
             connection.request("GET", "/_standin/health", headers={"Connection": "close"})
             return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
 
 
-def _connection(url: str, seconds: float, ca_file: Path | None) -> http.client.HTTPConnection:
+def connect(url: str, seconds: float, ca_file: Path | None) -> http.client.HTTPConnection:
+    """Return a connection to a stand-in; the arguments are those of `is_ready`."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "http":

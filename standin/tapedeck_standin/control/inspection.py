@@ -1,13 +1,14 @@
 """The control API's routes for logged requests, callbacks and warnings, and for injected faults."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
+from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
@@ -81,8 +82,25 @@ class WarningsQuery(ControlQuery):
         return parse_any_sid(ResourceType.CALL, self.call) if self.call is not None else None
 
 
+def _read_flag(value: object) -> object:
+    return {"true": True, "false": False}.get(str(value), str(value))
+
+
+class UnsettledFilter(ControlQuery):
+    """Filter for what is unsettled; without `account`, that of all accounts is listed."""
+
+    what: UnsettledKind | None = None
+    overdue: Annotated[StrictBool, BeforeValidator(_read_flag)] = False
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event of `list_unsettled`."""
+        given = {"account_sid": self.account, "what": self.what, "overdue": self.overdue}
+        return {name: value for name, value in given.items() if value is not None}
+
+
 class InspectionRoutes:
-    """Routes that list requests, callbacks and warnings, replay callbacks and manage faults.
+    """Routes that list requests, callbacks, warnings and what is unsettled, replay callbacks and manage faults.
 
     Args:
         registry: the known accounts.
@@ -92,6 +110,7 @@ class InspectionRoutes:
         replay: delivers a callback again; gets the account, the recording, conference or call, and the delivery's id.
         faults: the injected faults.
         operations: names of the operations for which faults may be injected.
+        list_unsettled: the function of this name; gets its event.
     """
 
     def __init__(
@@ -103,6 +122,7 @@ class InspectionRoutes:
         replay: Callable[[str, str, str], object],
         faults: Faults,
         operations: Collection[str],
+        list_unsettled: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     ) -> None:
         self._registry = registry
         self._requests = requests
@@ -110,6 +130,7 @@ class InspectionRoutes:
         self._warnings = warnings
         self._replay = replay
         self._faults = faults
+        self._unsettled = list_unsettled
         self._fault_targets = {*operations, ANY, CALLBACK, MEDIA}
 
     @property
@@ -119,6 +140,7 @@ class InspectionRoutes:
             ("requests",): {"GET": ControlRoute(self._list_requests)},
             ("callbacks",): {"GET": ControlRoute(self._list_callbacks, waits=True)},
             ("warnings",): {"GET": ControlRoute(self._list_warnings)},
+            ("unsettled",): {"GET": ControlRoute(self._list_unsettled)},
             ("callbacks", PATH_PARAM, "replay"): {"POST": ControlRoute(self._replay_callback)},
             ("faults",): {
                 "GET": ControlRoute(self._list_faults),
@@ -141,6 +163,17 @@ class InspectionRoutes:
         query = read_query(WarningsQuery, request)
         account = self._registry.account(query.account_id)
         return 200, {"warnings": self._warnings.find(account, query.call_id, query.code)}
+
+    def _list_unsettled(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(UnsettledFilter, request)
+        if query.account is not None:
+            self._registry.account(query.account_id)
+        page = self._unsettled(query.event)
+        found = [*page["unsettled"]]
+        while page["next_page_token"] is not None:
+            page = self._unsettled({**query.event, "page_token": page["next_page_token"]})
+            found += page["unsettled"]
+        return 200, {"at": page["at"], "unsettled": found}
 
     def _replay_callback(self, request: ServerRequest, param: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
