@@ -161,6 +161,14 @@ def senders_of_callbacks_are_limited(stack: Stack) -> Iterator[str]:
                 yield f"{function} knows {known} of {queue}"
 
 
+def retry_windows_agree(stack: Stack) -> Iterator[str]:
+    """The function that sends callbacks and the one that postpones them know for how long callbacks are retried."""
+    for function in ("DeliverCallbackFunction", "ReconcileFunction"):
+        known = stack.properties(function)["Environment"]["Variables"].get("CALLBACK_RETRY_HOURS")
+        if known != {"Ref": "CallbackRetryHours"}:
+            yield f"{function} retries for {known}"
+
+
 _MIN_CONCURRENCY: Final = 2
 _NEW_ACCOUNT_QUOTA: Final = 10
 
@@ -448,6 +456,7 @@ RULES: Final[tuple[Rule, ...]] = (
     conversions_leave_room,
     retained_resources_have_no_fixed_names,
     domain_events_are_opt_in,
+    retry_windows_agree,
     environments_match_roles,
     publishers_know_the_public_url,
     only_one_function_lends_the_role_of_engines,

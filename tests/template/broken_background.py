@@ -147,6 +147,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _variables(stack, "RedriveFailedChangesFunction").pop("CALLBACK_CONCURRENCY"),
     ),
     (
+        rules.retry_windows_agree, "the default window",
+        lambda stack: _variables(stack, "ReconcileFunction").pop("CALLBACK_RETRY_HOURS"),
+    ),
+    (
         rules.senders_of_callbacks_are_limited, "a limit that Lambda refuses",
         lambda stack: stack.content["Parameters"]["CallbackRetryConcurrency"].update(MinValue=1),
     ),
