@@ -1,4 +1,4 @@
-"""Faster transactions, queries, puts and responses for moto's DynamoDB, with unchanged results (moto is pinned)."""
+"""Faster writes, queries and responses for moto's DynamoDB, with unchanged results (moto is pinned)."""
 
 import copy
 import functools
@@ -12,6 +12,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
+from tapedeck_standin.aws.moto_expressions import EXPRESSION_PATCHES
 from tapedeck_standin.aws.patching import patched
 
 _MAX_ITEM_BYTES: Final = 405_000
@@ -153,6 +154,7 @@ def _quick_answer(original: Callable[..., None]) -> Callable[..., None]:
 _SIMPLE: Final = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
 
 PATCHES: Final[tuple[tuple[type, str, Any], ...]] = (
+    *EXPRESSION_PATCHES,
     (DynamoDBBackend, "transact_write_items", _quick_transaction(DynamoDBBackend.transact_write_items)),
     (Table, "query", _quick_query(Table.query)),
     (Item, "__init__", _quick_item(Item.__init__)),
