@@ -42,7 +42,7 @@ from tests.thoroughness import scaled
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 
 NOW: Final = 1_795_250_675
-MANY: Final = scaled(deep=250, ci=120, fast=20)
+MANY: Final = scaled(deep=250, ci=60, fast=20)
 WHOLE_LIST: Final = PageRequest(1000)
 
 

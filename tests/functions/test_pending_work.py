@@ -25,7 +25,7 @@ from tests.functions.stage import START
 from tests.media import capture, sound
 from tests.thoroughness import scaled
 
-OPEN: Final = scaled(deep=100_000, ci=100_000, fast=3_000)
+OPEN: Final = scaled(deep=100_000, ci=40_000, fast=3_000)
 OTHERS: Final = scaled(deep=100_000, ci=10_000, fast=1_000)
 CALLBACK: Final = {
     "M": {

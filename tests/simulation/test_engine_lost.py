@@ -18,7 +18,7 @@ from tests.simulation.workload import Workload
 from tests.simulation.world import MAX_VISIBILITY_SECONDS, World
 from tests.thoroughness import scaled
 
-SEEDS: Final = scaled(deep=20_000, ci=200, fast=10)
+SEEDS: Final = scaled(deep=20_000, ci=100, fast=10)
 AT_ONCE: Final = scaled(deep=500, ci=50, fast=10)
 """Seeds per test."""
 

@@ -19,7 +19,7 @@ from tests.simulation.receivers import Receiver
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-RECORDINGS: Final = scaled(deep=10_000, ci=1_500, fast=40)
+RECORDINGS: Final = scaled(deep=10_000, ci=1_000, fast=40)
 AT_ONCE: Final = 100
 HOSTS: Final = 20
 """One of them (5 %) is down."""
@@ -100,7 +100,7 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("seed", range(scaled(deep=20, ci=4, fast=1)))
+@pytest.mark.parametrize("seed", range(scaled(deep=20, ci=3, fast=1)))
 def test_every_callback_of_a_call_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crashing senders lose no status callback of a call, and those of one call arrive in order."""
     with World(seed, event_fault_rate=0) as world:

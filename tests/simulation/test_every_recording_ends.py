@@ -10,7 +10,7 @@ from tests.simulation.workload import Workload
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-SEEDS: Final = scaled(deep=20_000, ci=800, fast=20)
+SEEDS: Final = scaled(deep=20_000, ci=400, fast=20)
 AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
 """Seeds per test."""
 

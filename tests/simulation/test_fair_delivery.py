@@ -11,9 +11,9 @@ import pytest
 from tests.simulation.fair_world import HANGING, FairWorld
 from tests.thoroughness import scaled
 
-PARKED = scaled(deep=20_000, ci=4_000, fast=1_000)
+PARKED = scaled(deep=20_000, ci=2_000, fast=1_000)
 SECONDS = scaled(deep=3_600, ci=600, fast=300)
-HOURS = scaled(deep=12, ci=2, fast=1)
+HOURS = scaled(deep=12, ci=1, fast=1)
 
 
 def percentile(delays: list[int], share: float) -> int:

@@ -18,8 +18,8 @@ from tests.simulation.workload import Workload
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-SEEDS: Final = scaled(deep=20_000, ci=300, fast=10)
-AT_ONCE: Final = scaled(deep=500, ci=60, fast=10)
+SEEDS: Final = scaled(deep=20_000, ci=150, fast=10)
+AT_ONCE: Final = scaled(deep=500, ci=50, fast=10)
 """Seeds per test."""
 
 SEEDS_PER_CONTROL: Final = 300

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.timeout(1800),  # every filter pages through all items, forwards and backwards
 ]
 
-RECORDINGS, CONFERENCES = scaled(deep=2_500, ci=500, fast=150), scaled(deep=300, ci=80, fast=40)
+RECORDINGS, CONFERENCES = scaled(deep=2_500, ci=250, fast=150), scaled(deep=300, ci=60, fast=40)
 FIRST = datetime(2024, 2, 1, tzinfo=UTC)
 """The range contains a leap day and the end of a month."""
 SPREAD = timedelta(days=40)
