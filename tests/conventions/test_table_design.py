@@ -10,7 +10,7 @@ import pytest
 from tapedeck.adapters.dynamodb import deliveries, items, presence
 from tapedeck.adapters.dynamodb.fields import FieldTable
 from tests.client import ROOT, TEMPLATE
-from tests.simulation.test_crash_recovery import Scenario
+from tests.simulation.scenarios import Everything
 from tests.simulation.world import World
 
 PAGE: Final = ROOT / "docs" / "reference" / "table-design.md"
@@ -76,7 +76,7 @@ def test_the_page_lists_every_attribute_that_is_written() -> None:
             note(before, after)
 
         world.history.note = collect  # type: ignore[method-assign]
-        Scenario(world).play()
+        Everything(world).play()
     text = PAGE.read_text(encoding="utf-8")
     assert set(written) == {"Call", "Conference", "Participant", "Recording", "Callback delivery"}
     assert {kind: attributes - documented(text, kind).keys() for kind, attributes in written.items()} == {
