@@ -115,7 +115,8 @@ def test_a_choice_names_its_code_and_its_test(row: Row) -> None:
     assert reference is not None
     code, name, tests, test = reference.groups()
     assert re.search(
-        rf"\b{name}\b", ((ROOT if code.startswith(("engine/", "standin/")) else PACKAGE) / code).read_text("utf-8")
+        rf"\b{name}\b",
+        ((ROOT if code.startswith(("engine/", "standin/", "scripts/")) else PACKAGE) / code).read_text("utf-8"),
     )
     assert f"def {test}(" in (ROOT / "tests" / tests).read_text("utf-8")
 

@@ -42,8 +42,9 @@ def _latest(image: Image, sort_key: str) -> int | None:
 
 def _latest_of_recording(image: Image, now: int) -> int | None:
     status, updated = image["status"]["S"], _number(image, "updated")
-    is_given_up = status == "absent" and "given_up" in image
-    if "captured" in image and (status == "stopped" or is_given_up):
+    # One that was given up because its capture could not be converted is not converted again by itself.
+    is_late = status == "absent" and 0 < _number(image, "given_up") <= _number(image, "captured")
+    if "captured" in image and (status == "stopped" or is_late):
         captured = _number(image, "captured")
         return max(captured + AN_HOUR, now + (now - captured))
     if status == "stopped":

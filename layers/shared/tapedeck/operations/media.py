@@ -141,10 +141,10 @@ class Media:
     def adopt_capture(self, recording: Recording) -> bool:
         """Note the capture of a stopped recording if it is stored, although no event reports it; return whether it is.
 
-        An engine may be lost between the upload and its event.
+        An engine may be lost between the upload and its event. An empty object is no capture (C-318).
         """
         stored = self._objects.stat(capture_key(recording))
-        if stored is None or stored.sha256 is None:
+        if stored is None or stored.sha256 is None or not stored.size:
             return False
         now = self._clock() // 1000
         self._store.note_capture(recording.parent, recording.id, stored.size, stored.sha256, now)
