@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from tapedeck.adapters.dynamodb.items import label_key
+from tapedeck.adapters.dynamodb.writes import take_over_write
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.errors import StoreUnresolved
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.fault_injection import FaultyConnection, inject_faults
@@ -100,3 +103,14 @@ def test_a_later_failure_does_not_make_it_repeatable(creation: Creation, fault: 
     """A transaction that was in progress may be applied, also if a later try is refused for another reason."""
     answer, _ = creation.send(lambda number: "in progress" if number < 4 else fault)
     assert answer.status == 400
+
+
+def test_what_was_equal_before_is_not_taken_for_written(account: TestAccount) -> None:
+    """A call that joins again with its label changes nothing if it stays in progress: the label was its own before."""
+    database = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
+    label = label_key(account.id, "c" * 32, "agent")
+    database.transact([take_over_write(label, "call", "a" * 32, None)])
+    again = take_over_write(label, "call", "a" * 32, "a" * 32)
+    in_progress = inject_faults(lambda operation, _: "in progress" if operation == "TransactWriteItems" else None)
+    with in_progress, pytest.raises(StoreUnresolved):
+        database.transact([again])

@@ -203,7 +203,7 @@ class DynamoDBTable:
 
     def _is_written(self, writes: Sequence["Write"]) -> bool:
         """Whether what these writes create exists, as they have written it: their ids were chosen for them alone."""
-        created = [write for write in writes if write.action == "Put"]
+        created = [write for write in writes if write.is_creation]
         try:
             # Not in a batch: the functions may do this, and the key of credentials has one part only.
             found = [self.get(write.key) for write in created]
@@ -292,6 +292,11 @@ class Write:
             self._request["ExpressionAttributeValues"] = _placeholders(values)
         if names:
             self._request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
+
+    @property
+    def is_creation(self) -> bool:
+        """Whether it puts a new item. One that is put in the place of a known one may have been equal before."""
+        return self.action == "Put" and "ExpressionAttributeValues" not in self._request
 
     def matches(self, stored: Item) -> bool:
         """Whether a stored item is the one that this write puts."""
