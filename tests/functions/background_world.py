@@ -187,7 +187,7 @@ class FakeLog:
     def background(self, *, subject: object = None, **line: Any) -> None:
         """Log one record, message or run of a background function; which ids its line has, has a test of its own."""
         del subject
-        for name in ("reason", "since", "metric"):
+        for name in ("reason", "since", "metric", "tried", "due"):
             line.pop(name, None)
         if isinstance(line.get("error"), Exception):
             line["error"] = type(line["error"]).__name__

@@ -16,13 +16,13 @@ from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.messaging import QueueMessage, WebhookResult
+from tapedeck.ports.messaging import FailureReason, QueueMessage, WebhookResult
 from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
 
 FIELDS_OF_ENGINES: Final = {
     "engine", "event", "type", "call", "conference", "recording", "version", "code", "reason", "status", "field",
-    "request_id", "milliseconds", "aws_operation", "aws_error", "sid", "delivery", "since", "metric",
+    "request_id", "milliseconds", "aws_operation", "aws_error", "sid", "delivery", "since", "metric", "tried", "due",
 }  # fmt: skip
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
@@ -126,6 +126,40 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ),
         ("list_callbacks", "done", None, {}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (WebhookResult(503, None, 5, CANARY.encode()), "HTTP 503"),
+        (WebhookResult(None, FailureReason.READ, 15_000), "read"),
+    ],
+)
+def test_a_waiting_callback_says_why_and_until_when(
+    world: World, log_lines: Callable[[], list[dict[str, Any]]], answer: WebhookResult, reason: str
+) -> None:
+    """The line of a callback that waits has the failure of its last attempt, their number, and when the next is due."""
+    call = world.stage.call()
+    callback = CallbackSubscription(f"https://a.example/{CANARY}", "POST", ("absent",), "twilio")
+    parent = Parent(call.account, ParentKind.CALL, call.id)
+    recording, _ = world.services.recordings.create(parent, StartRecording(callback=callback))
+    world.services.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+    world.services.media.finish_without_media(parent, recording.id, 16101)
+    assert world.publish() == []
+    for tried, delay in ((1, 30), (2, 60)):
+        log_lines()
+        world.receiver.answers[:] = [answer]
+        assert world.deliver() == []
+        (line,) = log_lines()
+        due = world.clock.seconds + delay
+        assert line == {
+            "level": "INFO", "message": "record", "timestamp": line["timestamp"], "service": line["service"],
+            "operation": "deliver_callback", "account": call.account, "sid": recording.id, "version": 3,
+            "delivery": "00000003.absent", "event": "message-0", "type": "absent", "outcome": "retry-scheduled",
+            "reason": reason, "tried": tried, "due": due,
+        }  # fmt: skip
+        world.clock.step(delay + 1)
+        world.reconcile()
 
 
 def test_logs_metrics_in_embedded_metric_format(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:

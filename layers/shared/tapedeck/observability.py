@@ -284,6 +284,8 @@ class CanonicalLog:
         reason: str | None = None,
         since: int | None = None,
         metric: str | None = None,
+        tried: int | None = None,
+        due: int | None = None,
     ) -> None:
         """Log one record, or one run, of a background function.
 
@@ -298,6 +300,8 @@ class CanonicalLog:
             reason: why it has this outcome; never a value of the record.
             since: since when it waits, in seconds.
             metric: the metric of this run that counts it; the line of the run has its value.
+            tried: how often a callback was sent.
+            due: when it is sent next, in seconds.
         """
         fields = {
             "operation": operation,
@@ -306,6 +310,8 @@ class CanonicalLog:
             "reason": reason,
             "since": since,
             "metric": metric,
+            "tried": tried,
+            "due": due,
             "error": _class_of(error),
             **_failed_request(error),
         }

@@ -373,10 +373,14 @@ def _run_and_log(log: CanonicalLog, operation: str, subject: Subject, act: Calla
         raise
     else:
         outcome = _outcome_of(result)
-        counted: Mapping[str, float] = {}
         if isinstance(result, CallbackDelivery):
-            counted, subject = _callback_metrics(result), replace(subject_of_delivery(result), event=subject.event)
-        log.background(operation=operation, subject=subject, outcome=outcome, counted=counted, reason=reason_of(result))
+            subject = replace(subject_of_delivery(result), event=subject.event)
+            log.background(
+                operation=operation, subject=subject, outcome=outcome, counted=_callback_metrics(result),
+                reason=reason_of(result), tried=result.attempt_count, due=result.next_attempt_at,
+            )  # fmt: skip
+        else:
+            log.background(operation=operation, subject=subject, outcome=outcome)
 
 
 def _outcome_of(result: object) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -162,6 +162,9 @@ def _of_parent(parent: Parent) -> Subject:
     )
 
 
-def reason_of(result: Any) -> str | None:  # noqa: ANN401 - what a function returned
+def reason_of(delivery: CallbackDelivery) -> str | None:
     """Return why a callback was not delivered: the failure or the status of its last attempt."""
-    return result.last_failure if isinstance(result, CallbackDelivery) else None
+    if not delivery.attempts:
+        return None
+    last = delivery.attempts[-1]
+    return last.failure or (f"HTTP {last.status}" if last.status is not None else None)
