@@ -248,6 +248,28 @@ def test_an_overdue_callback_of_a_suspended_host_is_queued(world: World) -> None
     assert (len(world.receiver.requests), after.first_attempt_at is not None) == (1, True)
 
 
+def test_a_suspension_exhausts_no_callback_without_a_key(make_world: Callable[[int], World]) -> None:
+    """One that could not be signed was never sent: after its retry hour it is sent although its host is suspended."""
+    world = make_world(1)
+    unsigned = enqueue(world, 1)
+    world.kms.is_unavailable = True
+    assert world.deliver() == []
+    world.kms.is_unavailable = False
+    world.clock.step(3_000)
+    suspend(world)
+    world.clock.step(29)
+    assert world.reconcile() == {}
+    postponed = read(world, unsigned)
+    assert postponed.state is State.RETRY_SCHEDULED
+    assert [attempt.failure for attempt in postponed.attempts] == ["unsigned", "host-suspended"]
+    world.clock.step(3_600)
+    send(world, 2, HANGS)  # a probe: the host is suspended again
+    world.reconcile()
+    messages = [message for message in world.retries.drain() if message.body["resource"] == unsigned.resource_id]
+    assert world.deliver(messages) == []
+    assert read(world, unsigned).state is State.DELIVERED
+
+
 def test_due_callbacks_of_a_suspended_host_are_not_queued(world: World) -> None:
     """The reconciler postpones them with one write each and no further attempt; afterwards it queues one as a probe."""
     suspend(world)

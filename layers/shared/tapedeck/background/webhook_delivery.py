@@ -213,7 +213,7 @@ class CallbackDispatcher:
 
         The first of such retries is stored as an attempt, so that it can be seen.
         """
-        now, first = self._clock(), delivery.first_attempt_at
+        now, first = self._clock(), delivery.first_attempt_at if delivery.was_sent else None
         due = max(now // 1000 + self._retry_delay(delivery, None), self._with_jitter(now // 1000, -(-until // 1000)))
         attempt = DeliveryAttempt(now, 0, failure=HOST_SUSPENDED)
         if first is not None and due > first + self._retry_hours * 3600:

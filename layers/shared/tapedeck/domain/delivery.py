@@ -121,6 +121,11 @@ class CallbackDelivery:
         name = (url.hostname or "").removesuffix(".")[:_MAX_HOST]
         return f"{name}:{url.port or _DEFAULT_PORTS.get(url.scheme, 0)}"
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether there was a request: not only attempts that a suspension or a missing key has prevented."""
+        return any(attempt.failure not in {UNSIGNED, HOST_SUSPENDED} for attempt in self.attempts)
+
     def counts_as_lost_at(self, now: int) -> int:
         """Return when it counts as lost by the queue if it is queued now, in seconds (C-327).
 
@@ -133,7 +138,7 @@ class CallbackDelivery:
 
     def is_overdue(self, now: int, retry_hours: int) -> bool:
         """Whether it was never sent although its retry hours are over, counted from its creation (C-294)."""
-        return self.first_attempt_at is None and now > self.created + retry_hours * 3600
+        return not self.was_sent and now > self.created + retry_hours * 3600
 
 
 def delivery_id(number: int, event: str) -> str:
