@@ -5,12 +5,14 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from itertools import takewhile
 from typing import Final
 
 import botocore.session
 import pytest
 from botocore import xform_name
+from botocore.session import Session
 
 from tests.client import ROOT, TEMPLATE
 from tests.tutorials.page import read_blocks
@@ -39,12 +41,18 @@ def aws_commands() -> Iterator[list[str]]:
             yield list(takewhile(lambda word: not set(word) <= set("();<>|&"), words[start + 1 :]))
 
 
+@cache
+def aws() -> Session:
+    """The service models of AWS, each read once."""
+    return botocore.session.get_session()
+
+
 def problem_of(words: list[str]) -> str | None:
     """Return what is wrong with an `aws` command: an unknown operation, or an option that it does not have."""
     service, operation, *rest = words
     if service == "s3":
         return None if operation == "rm" and rest[0] == "--recursive" else f"aws s3 {operation}"
-    session, service = botocore.session.get_session(), service.removesuffix("api")
+    session, service = aws(), service.removesuffix("api")
     if operation == "wait":
         known_waiters = session.get_waiter_model(service).waiter_names
         return None if rest[0] in {xform_name(name, "-") for name in known_waiters} else rest[0]
