@@ -104,6 +104,13 @@ def test_knows_hosts(host: str, *, is_known: bool, allows_all: bool) -> None:
         assert (answer.status, json.loads(answer.body)) == (403, refusal(TWILIO_PATH, UNKNOWN_HOST))
 
 
+@pytest.mark.parametrize("host", ["192.0.2.7:3000", "[::ffff:192.0.2.7]:3000"])
+def test_knows_its_ipv4_address_on_an_ipv6_socket(host: str) -> None:
+    """With `--host ::`, a client may use the IPv4 address of this machine, which the socket has in IPv6's form."""
+    request = ServerRequest("GET", TWILIO_PATH, (("Host", host),), host="::ffff:192.0.2.7", peer="::ffff:192.0.2.9")
+    assert HostGuard((), lambda: 0).refuse(request) is None
+
+
 def test_protects_only_the_public_token() -> None:
     """With a token of its own, the stand-in answers any host: no page knows the token."""
     assert Options(token="0123456789abcdef0123456789abcdef").api_hosts is None

@@ -14,7 +14,7 @@ from tapedeck.http.engine_refusal import refuse
 from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import collapse_slashes, is_engine_path, split
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.http.addresses import is_loopback
+from tapedeck_standin.http.addresses import is_loopback, plain_address
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 ANY_HOST: Final = "*"
@@ -58,7 +58,8 @@ class HostGuard:
             return False
         name = found["address"] or found["name"]
         # The address at which the request arrived is no name that could lead elsewhere.
-        return name in {*self._names, own_address} or is_loopback(name) or _VENDOR_NAME.fullmatch(name) is not None
+        is_own = name in {*self._names, own_address, plain_address(own_address)}
+        return is_own or is_loopback(name) or _VENDOR_NAME.fullmatch(name) is not None
 
     def _refusal(self, request: ServerRequest, message: str) -> ServerResponse:
         path = collapse_slashes(request.path)

@@ -39,10 +39,18 @@ def client_host(host: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether a host is a loopback address or `localhost`; every other name counts as remote."""
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(plain_address(host)).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def plain_address(address: str) -> str:
+    """Return the address of a socket as clients write it: an IPv4 address that an IPv6 socket has mapped, as IPv4."""
+    try:
+        mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)
+    except ValueError:
+        return address
+    return str(mapped or address)
 
 
 def url_host(host: str) -> str:
