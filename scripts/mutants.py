@@ -214,6 +214,8 @@ def pass_unchanged(mutants: Sequence[Mutant], copies: Sequence[Tree]) -> bool:
     # A file as a whole, or some of its tests; all of one file in one copy.
     wanted = [[test for test in sorted(tests) if test.partition("::")[0] == file] for file in files]
     parts = [[test for each in wanted[start :: len(copies)] for test in each] for start in range(len(copies))]
+    # Without paths, pytest would run all tests of the project.
+    parts = [part for part in parts if part]
     with ThreadPoolExecutor(len(copies)) as pool:
         results = list(pool.map(lambda tree, part: tree.test(part, MAX_SECONDS_UNCHANGED), copies, parts))
     failed = [line for status, line in results if status]
@@ -230,6 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="default: one for each processor")
     options = parser.parse_args(arguments)
     mutants = select(read_mutants(), options.tenth, options.only)
+    if not mutants:
+        parser.error("no mutant is selected: nothing would be checked")
     began = time.monotonic()
     outcomes: Counter[str] = Counter()
     unexpected = 0

@@ -2,11 +2,12 @@
 
 import ast
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
 
-from scripts.mutants import Mutant, Result, read_mutants, select
+from scripts.mutants import Mutant, Result, Tree, main, pass_unchanged, read_mutants, select
 from tests.client import ROOT
 
 MUTANTS: Final = read_mutants()
@@ -78,3 +79,31 @@ def test_a_survivor_needs_an_explanation(survives: str, outcome: str, *, is_expe
     assert mutant.apply("an old text") == "an new text"
     assert mutant.apply("an old old text") is None
     assert mutant.apply("a text") is None
+
+
+class RecordingTree(Tree):
+    """A tree without files that notes which tests it is to run."""
+
+    def __init__(self) -> None:
+        self.ran: list[list[str]] = []
+
+    def test(self, tests: Sequence[str], seconds: int = 0) -> tuple[int, str]:
+        """Note the tests; all pass."""
+        del seconds
+        self.ran.append([*tests])
+        return 0, "1 passed"
+
+
+def test_only_tests_of_mutants_are_run() -> None:
+    """A copy of the tree for which no file of tests is left runs nothing: pytest without paths runs all tests."""
+    copies = [RecordingTree(), RecordingTree(), RecordingTree()]
+    mutants = [Mutant(name, "file", "old", "new", ("tests/a.py::test_a",)) for name in ("one", "two", "three")]
+    assert pass_unchanged(mutants, copies)
+    assert [copy.ran for copy in copies] == [[["tests/a.py::test_a"]], [], []]
+
+
+def test_nothing_selected_is_an_error() -> None:
+    """A name that no mutant has ends with status 2, before any test runs."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--only", "no mutant has this name"])
+    assert ended.value.code == 2
