@@ -41,3 +41,14 @@ def test_the_readme_states_the_bill() -> None:
     found = re.findall(r"Idle, it costs \[about (\d+) USD a month\].*?a million updates cost (\d) to (\d) USD", text)
     bill = figures()
     assert found == [tuple(f"{bill[name].usd:.0f}" for name in ("month", "busy updates", "updates"))]
+
+
+def test_the_idle_cost_is_explained_as_it_is_computed() -> None:
+    """The explanation names as many keys, metrics with alarms and custom metrics as the bill of a month has."""
+    text = " ".join((ROOT / "docs" / "explanation" / "cost-and-limits.md").read_text(encoding="utf-8").split())
+    idle = text.partition("## Idle cost")[2].partition("## Cost of requests")[0]
+    units = figures()["month"].meter.units
+    assert (units["keys"], units["alarm metrics"], units["custom metrics"]) == (2, 52, 6)
+    assert re.findall(r"(\w+) KMS keys|on (\w+) metrics|(\w+) \[custom metrics\]", idle) == [
+        ("two", "", ""), ("", "52", ""), ("", "", "six"),
+    ]  # fmt: skip
