@@ -48,8 +48,9 @@ def test_does_not_sign_with_a_refused_key(client: Any, key: str) -> None:
     sealed = KmsEncryptor(client, key).encrypt(MINE, "PSK_00112233445566778899aabb")
     other = KmsEncryptor(client, key).encrypt(MINE, "PSK_of_this_account")
     decryptor = KmsDecryptor(client, key, frozenset({"PSK_00112233445566778899aabb"}))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as raised:
         decryptor.decrypt(MINE, sealed)
+    assert raised.value.args == ("kms:Decrypt", "RefusedSigningKey")  # for the log (REL-28)
     assert decryptor.decrypt(MINE, other) == "PSK_of_this_account"
 
 

@@ -25,6 +25,7 @@ class Session:
     """Records each request and answers with this status, or fails."""
 
     status: int = 200
+    content: bytes = b""
     error: Exception | None = None
     requests: list[Any] = field(default_factory=list)
 
@@ -33,7 +34,7 @@ class Session:
         self.requests.append(request)
         if self.error is not None:
             raise self.error
-        return SimpleNamespace(status_code=self.status)
+        return SimpleNamespace(status_code=self.status, content=self.content)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,24 @@ def test_any_other_status_is_a_failure(status: int) -> None:
     with pytest.raises(StoreUnavailable):
         UrgentEngineQueues(PREFIX, lambda: session).send("ast1", {})
     assert len(session.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "code"),
+    [
+        (400, b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no queue"}', "QueueDoesNotExist"),
+        (403, b'{"message": "may not", "__type": "AccessDeniedException"}', "AccessDeniedException"),
+        (400, b'{"__type":"AWS.SimpleQueueService.NonExistentQueue"}', "AWS.SimpleQueueService.NonExistentQueue"),
+        (400, b'{"__type":"no code: +15551234567"}', "HTTP 400"),
+        (503, b"<html>busy</html>", "HTTP 503"),
+        (500, b"", "HTTP 500"),
+    ],
+)
+def test_a_refusal_is_named_by_its_error_code(status: int, content: bytes, code: str) -> None:
+    """The failure has SQS's error code, which says what is missing; without one, the status (REL-28)."""
+    with pytest.raises(StoreUnavailable) as raised:
+        UrgentEngineQueues(PREFIX, lambda: Session(status, content)).send("ast1", {})
+    assert raised.value.args == ("sqs:SendMessage", code)
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ class KmsDecryptor:
         plaintext: bytes = response["Plaintext"]
         secret = plaintext.decode()
         if secret in self._refused:
-            raise StoreUnavailable
+            raise StoreUnavailable("kms:Decrypt", "RefusedSigningKey")
         return secret

@@ -1,6 +1,7 @@
 """Send one message to an SQS queue at once, without botocore's SQS client, whose creation slows a cold start."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -21,6 +22,7 @@ TIMEOUT_SECONDS: Final = 0.3
 
 _OK: Final = 200
 _SEND: Final = "sqs:SendMessage"
+_ERROR_TYPE: Final = re.compile(rb'"__type"\s*:\s*"(?:[\w.]{1,100}#)?([A-Za-z.]{1,100})"', re.ASCII)
 
 
 class HttpSession(Protocol):
@@ -68,7 +70,13 @@ class UrgentEngineQueues:
         except (BotoCoreError, HTTPClientError) as error:
             raise failure(_SEND, error) from error
         if response.status_code != _OK:
-            raise StoreUnavailable(_SEND, f"HTTP {response.status_code}")
+            raise StoreUnavailable(_SEND, _code_of(response.content) or f"HTTP {response.status_code}")
+
+
+def _code_of(content: bytes) -> str | None:
+    """Return the error code in a response of the JSON protocol, such as `QueueDoesNotExist`; None without one."""
+    found = _ERROR_TYPE.search(content)
+    return found[1].decode() if found is not None else None
 
 
 def _sign(queue: str, message: Mapping[str, Any], credentials: Credentials) -> AWSPreparedRequest:
