@@ -37,7 +37,11 @@ class ReceivedRequest:
 
 @dataclass
 class Receiver:
-    """A customer's server: reactions with their weights, and an outage from when until when, in milliseconds."""
+    """A customer's server: reactions with their weights, and an outage from when until when, in milliseconds.
+
+    A reaction is a status, `429 after 90` with the seconds of `Retry-After`, `200 in 4` with the seconds that the
+    answer takes, or `hangs`, `refuses` or `forbidden`.
+    """
 
     reactions: Mapping[str, float] = field(default_factory=lambda: {"200": 1.0})
     down: tuple[int, int] | None = None
@@ -81,10 +85,13 @@ class ReceiverNetwork:
                 request.headers.get(TOKEN), is_accepted,
             )
         )  # fmt: skip
-        if reaction == "hangs":
-            return self._after(min(request.timeouts.read, request.timeouts.total), None, FailureReason.READ)
-        status, _, retry_after = reaction.partition(" after ")
-        return self._after(20, int(status), None, int(retry_after) if retry_after else None)
+        limit = min(request.timeouts.read, request.timeouts.total)
+        answer, _, seconds = reaction.partition(" in ")
+        taken = limit if reaction == "hangs" else 1_000 * int(seconds) if seconds else 20
+        if taken >= limit:
+            return self._after(limit, None, FailureReason.READ)
+        status, _, retry_after = answer.partition(" after ")
+        return self._after(taken, int(status), None, int(retry_after) if retry_after else None)
 
     def _after(
         self, milliseconds: int, status: int | None, failure: FailureReason | None, retry_after: int | None = None

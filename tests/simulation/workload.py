@@ -28,7 +28,7 @@ RUN_PROBABILITY: Final = 0.4
 """Probability that each function, or the media engine, runs in a step."""
 
 FAULT_PROBABILITY: Final = 0.05
-"""Probability that a port fails or the process crashes in a step."""
+"""Probability that a port fails or the process crashes in a step, unless a workload has another one."""
 
 LIVE_PROBABILITY: Final = 0.9
 """Probability that a live resource is chosen."""
@@ -42,6 +42,9 @@ class Workload:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.hosts = {"reliable": 8, "flaky": 3, "gone": 1}
+        """The receivers of callbacks, and the weight of each."""
+        self.fault_probability = FAULT_PROBABILITY
         self._calls: list[str] = []
         self._conferences: list[str] = []
         network = world.network
@@ -95,7 +98,7 @@ class Workload:
         world, random_source = self.world, self.world.random_source
         (action,) = random_source.choices(self._actions, self._weights)
         for each in (action, *(source for source in self._sources if random_source.random() < RUN_PROBABILITY)):
-            if random_source.random() < FAULT_PROBABILITY:
+            if random_source.random() < self.fault_probability:
                 world.fault_injector.arm(random_source.randint(1, MAX_POINTS), crashes=random_source.random() < 0.5)
             world.run(each)
             world.fault_injector.disarm()
@@ -276,7 +279,7 @@ class Workload:
         random_source = self.world.random_source
         if random_source.random() < 0.2:
             return None
-        host = random_source.choices(("reliable", "flaky", "gone"), (8, 3, 1))[0]
+        host = random_source.choices(list(self.hosts), list(self.hosts.values()))[0]
         events = tuple(each for each in RECORDING_EVENTS if random_source.random() < 0.7)
         method = random_source.choice(("GET", "POST", "POST"))
         dialect = random_source.choice(("twilio", "twilio", "signalwire"))
