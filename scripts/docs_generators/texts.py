@@ -221,7 +221,8 @@ ALARM_ACTIONS: Final = {
         "that the connector uploads the audio, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
-        "Look for the outcome `unsigned` in the [functions' log](#search-the-logs): its line has the code of KMS. "
+        "Look for the outcome `unsigned` in the [functions' log](#search-the-logs): its line has the code of KMS, "
+        "or `NoSigningKey` if the account has no key. "
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "
         "With `RefusedSigningKey`, the account has the signing key of the stand-in, which everyone knows. "
         "Retries go on for at least 24 hours. Replay later what became exhausted."

@@ -21,6 +21,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.ports.messaging import QueueMessage, WebhookResult
 from tests.functions.background_world import World
 from tests.functions.engines import EngineClient, engine_of
+from tests.functions.test_deliver_callback import enqueue_delivery
 from tests.functions.test_suspended_hosts import HANGS, send
 from tests.template import alarm_rules
 
@@ -259,6 +260,18 @@ def test_an_unsigned_callback_names_the_request_that_failed(world: World, lines:
     assert (line["operation"], line["aws_operation"], line["aws_error"]) == (
         "deliver_callback", "kms:Decrypt", "AccessDeniedException",
     )  # fmt: skip
+
+
+def test_a_callback_of_an_account_without_a_key_names_what_is_missing(world: World, lines: Lines) -> None:
+    """Nothing failed in AWS, so the line has no operation; instead of an error code it says that there is no key."""
+    delivery = enqueue_delivery(world, "twilio", account="9" * 32)
+    world.deliver()
+    (line,) = [line for line in lines() if line.get("outcome") == "unsigned"]
+    names = ("operation", "account", "sid", "delivery", "aws_operation", "aws_error")
+    assert {name: line[name] for name in names if name in line} == {
+        "operation": "deliver_callback", "account": "9" * 32, "sid": delivery.resource_id, "delivery": delivery.id,
+        "aws_error": "NoSigningKey",
+    }  # fmt: skip
 
 
 def test_a_run_writes_a_hundred_lines_for_each_metric(world: World, lines: Lines) -> None:

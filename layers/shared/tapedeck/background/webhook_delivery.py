@@ -47,19 +47,13 @@ from tapedeck.domain.delivery import (
     DeliveryState,
     excerpt_of,
 )
-from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
+from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure, StoreUnavailable
 from tapedeck.domain.host_health import HostHealth
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.retry_policy import is_delivered
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.deliveries import DeliveryStore, Receiver, SigningKeyStore
-from tapedeck.ports.messaging import (
-    Decryptor,
-    FailureReason,
-    Timeouts,
-    WebhookClient,
-    WebhookResult,
-)
+from tapedeck.ports.messaging import Decryptor, FailureReason, Timeouts, WebhookClient, WebhookResult
 
 RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400)
 """The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion (C-82)."""
@@ -315,7 +309,9 @@ class CallbackDispatcher:
         try:
             keys = self._keys.get_signing_keys(delivery.account, delivery.dialect)
             encrypted = keys.at(delivery.first_attempt_at or delivery.created) if keys is not None else None
-            return self._decryptor.decrypt(delivery.account, encrypted) if encrypted is not None else None
+            if encrypted is None:
+                raise StoreUnavailable(None, "NoSigningKey")
+            return self._decryptor.decrypt(delivery.account, encrypted)
         except StoreFailure as failure:
             self._report_unsigned(delivery, failure)
             return None
