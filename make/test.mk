@@ -1,10 +1,11 @@
 # More tests than `make test` runs. TAPEDECK_TEST_SIZE (fast, ci or deep) sets the number of seeds, examples and rounds.
 
+# THIRD: 0 to 2, or auto, which the commit chooses: of the cases that differ little from those of `make test`, a third.
 .PHONY: test-ci
-test-ci: $(VENV)/development  ## run what `make test` leaves out (marker ci) or makes smaller (marker sized), at CI's size
+test-ci: $(VENV)/development  ## run what `make test` leaves out (marker ci) or makes smaller (marker sized) (THIRD)
 	@# `make sdk-recipes` and `make public-programs` run what is ignored here, and print what ran.
-	TAPEDECK_TEST_SIZE=ci $(BIN)/pytest -n auto --dist worksteal -m "(ci or sized) and not dynamodb_local_only" \
-	  --timeout 900 --durations 25 --ignore=tests/sdk/test_recipes.py --ignore=tests/sdk/test_languages.py \
+	TAPEDECK_TEST_SIZE=ci TAPEDECK_TEST_THIRD="$(THIRD)" $(BIN)/pytest -n auto --dist worksteal --timeout 900 \
+	  -m "(ci or sized) and not dynamodb_local_only" --durations 25 --ignore=tests/sdk/test_recipes.py --ignore=tests/sdk/test_languages.py \
 	  --ignore=tests/public_programs
 
 .PHONY: test-deep

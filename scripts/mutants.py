@@ -26,6 +26,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
+from scripts.turns import read_turn
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 TABLES: Final = ROOT / "tests" / "mutants"
 
@@ -94,12 +96,9 @@ def read_mutants(folder: Path = TABLES) -> list[Mutant]:
 
 def select(mutants: Sequence[Mutant], tenth: str, only: str) -> list[Mutant]:
     """Return the mutants whose name contains `only`, and of these every tenth; `auto` follows from the commit."""
-    if tenth == "auto":
-        tenth = str(int(_git("rev-parse", "HEAD") or "0", 16) % 10)
+    turn = read_turn(tenth, 10)
     return [
-        mutant
-        for number, mutant in enumerate(mutants)
-        if only in mutant.name and (not tenth or number % 10 == int(tenth))
+        mutant for number, mutant in enumerate(mutants) if only in mutant.name and (turn is None or number % 10 == turn)
     ]
 
 

@@ -70,7 +70,8 @@ THINNED = ("tests/contract/", "tests/faults/", "tests/functions/", "tests/standi
 SignalWire's; without a dialect, both the first and the last case. A test whose only parameter is the dialect runs in
 one of the two, chosen by the test's name.
 
-Requests through a handler are slow; all cases of a parser belong to its unit test. The others have the marker `ci`.
+Requests through a handler are slow; all cases of a parser belong to its unit test. The others have the marker `ci`, and
+`make test-ci THIRD=auto` runs a third of them, which the commit chooses.
 """
 
 
@@ -104,7 +105,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests that run in `make test-ci` only, before pytest selects tests by their markers.
 
     Property tests run there again, with more examples.
@@ -116,14 +117,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("ci")
         if _is_on_moto(item):
             item.add_marker("ci")
+    neighbours: list[pytest.Item] = []
     for dialect, cases in _cases_per_dialect(items):
         kept = {"twilio": cases[:1], "signalwire": cases[-1:]}.get(dialect, [cases[0], cases[-1]])
-        for item in cases:
-            if item not in kept:
-                item.add_marker("ci")
+        neighbours += [item for item in cases if item not in kept]
+    for item in neighbours:
+        item.add_marker("ci")
     for pair in pairwise(items):
         if _differ_in_the_dialect_only(*pair):
             pair[crc32(pair[0].nodeid.partition("[")[0].encode()) % 2].add_marker("ci")
+    if thoroughness.THIRD is not None:
+        left_out = {item for item in neighbours if crc32(item.nodeid.encode()) % 3 != thoroughness.THIRD}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _is_on_moto(item: pytest.Item) -> bool:

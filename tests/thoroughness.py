@@ -8,12 +8,17 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
+from scripts.turns import read_turn
+
 Amount = TypeVar("Amount")
 Case = TypeVar("Case")
 
 SIZE: Final = os.environ.get("TAPEDECK_TEST_SIZE") or "fast"
 if SIZE not in {"fast", "ci", "deep"}:
     raise ValueError(f"TAPEDECK_TEST_SIZE must be fast, ci or deep, not {SIZE!r}")
+
+THIRD: Final = read_turn(os.environ.get("TAPEDECK_TEST_THIRD", ""), 3)
+"""Which third of the cases with tested neighbours runs (`THINNED` in tests/conftest.py); None for all of them."""
 
 
 def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
