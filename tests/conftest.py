@@ -61,6 +61,8 @@ ALSO_FAST = (
     "tests/sdk/test_expected.py",
     "tests/sdk/test_recipe_files.py",
     "tests/sdk/test_twilio_python.py::test_recipe",
+    "tests/tutorials/test_pages.py::test_every_block",
+    "tests/tutorials/test_pages.py::test_names_of",
 )
 """Those that `make test` runs as well."""
 
