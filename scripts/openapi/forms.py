@@ -147,7 +147,7 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
             return {"format": "uri"}, known["fault"]
         case "_endpoint":
             schemes = "|".join(known["schemes"])
-            return {"pattern": rf"^({_NUMBER}|({schemes}):[^\s]{{1,1000}})$"}, "choice"
+            return {"pattern": rf"^({_NUMBER}|({schemes}):[^\s\x00-\x1f\x7f-\x9f\ufeff]{{1,1000}})$"}, "choice"
         case lists._page_size.__name__:  # noqa: SLF001 - the validator of PageSize
             return {"minimum": 1}, "page_size"
         case lists._page_number.__name__:  # noqa: SLF001 - the validator of Page

@@ -331,7 +331,7 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"To": ""}, "To", "parameter missing"),
     ({"From": ""}, "From", "parameter missing"),
     *[({"To": value}, "To", _CHOICE) for value in ("jane", "client:", "tel:+1", "+", "sip:a b", "()")],
-    *[({"From": value}, "From", _CHOICE) for value in ("jane", "app:x", "client:")],
+    *[({"From": value}, "From", _CHOICE) for value in ("jane", "app:x", "client:", "client:a\x1eb", "sip:\ufeff")],
     *[({"Label": value}, "Label", "label bad") for value in ("a/b", "x" * 129, "CA" + "0" * 32, "CA" + "F" * 32)],
     *[({name: "yes"}, name, _CHOICE) for name in
       ("EndConferenceOnExit", "StartConferenceOnEnter", "EarlyMedia", "Coaching", "Record")],

@@ -36,7 +36,8 @@ LEG_RECORDING_EVENTS: Final = (
 CONFERENCE_RECORDING_EVENTS: Final = ("in-progress", "completed", "failed", "absent")
 
 _NUMBER: Final = re.compile(r"\+?[0-9*#(). -]{1,40}", re.ASCII)
-_ADDRESS: Final = re.compile(r"(client|sip|sips|app):[^\s]{1,1000}")
+# The OpenAPI document has the same pattern. Its `\s` is that of JavaScript, so what differs is named.
+_ADDRESS: Final = re.compile(r"(client|sip|sips|app):[^\s\x00-\x1f\x7f-\x9f\ufeff]{1,1000}")
 
 
 def _endpoint(*schemes: str) -> AfterValidator:
