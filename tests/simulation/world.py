@@ -432,6 +432,9 @@ class World:
     def _read_change(self, record: Mapping[str, Any]) -> Change | None:
         change = read_change(record)
         passed = self.clock() - self._written[record["dynamodb"]["SequenceNumber"]]
+        if change is not None and isinstance(change.after, Recording):
+            # A pause that is requested again has the time of its first request.
+            passed = max(passed, self.clock() - 1_000 * change.after.updated)
         if change is not None and change.after is not None and passed > (COMMAND_STALENESS_CHECK_SECONDS - 1) * 1000:
             self.late.add((change.after.id, change.after.version))
         if change is not None and isinstance(change.after, Recording) and change.after.status is RecordingStatus.PAUSED:
