@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
+from moto.core.models import botocore_stubber
+
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -97,8 +99,12 @@ def place_in_memory(seed: int, table: str) -> Iterator[Place]:
         turns.pass_on()
         return memory.answer(request)
 
-    # botocore waits between its attempts.
-    with patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_sleep, time=time.time)):
+    with (
+        # botocore waits between its attempts.
+        patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_sleep, time=time.time)),
+        # It would carry out the requests as well, in the tables of other tests.
+        patch.object(botocore_stubber, "enabled", new=False),
+    ):
         yield Place(table, turns.run, answer)
 
 
