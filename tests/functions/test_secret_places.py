@@ -15,8 +15,9 @@ from tapedeck.adapters import engine_queues, eventbridge, failed_batches, failur
 from tapedeck.adapters.batching import BatchEntry
 from tapedeck.adapters.dynamodb import credentials, deliveries, stream, writes
 from tapedeck.admin import callbacks as admin_callbacks
-from tapedeck.background import handlers, publisher
+from tapedeck.background import publisher
 from tapedeck.bootstrap.environment import Environment
+from tapedeck.domain.delivery import CallbackDelivery
 from tests.functions.background_world import World
 from tests.functions.canaries import Canaries
 from tests.functions.objects import Objects
@@ -167,7 +168,7 @@ def leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     wrap(publisher, "idempotency_token", lambda token: f"{token}{_encoded('ledger')}")
     wrap(deliveries, "_host_key", lambda key: {**key, "PK": f"{key['PK']}{quote(_leak('hosts'), safe='')}"})
     wrap(stream, "_checks", lambda name: f"{name}{_leak('checks')}")
-    wrap(handlers, "reason_of", lambda _reason: _leak("log"))
+    monkeypatch.setattr(CallbackDelivery, "last_failure", property(lambda _delivery: _leak("log")))
     wrap(failures, "code_of", lambda code: f"{code} {_leak('errors')}")
     wrap(writes, "initial_write_tokens", lambda tokens: {**tokens, "r2": _hexed("tokens")})
     wrap(credentials, "_description", lambda item: {**item, "x": _encoded("credentials")})

@@ -28,7 +28,6 @@ from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.log_subjects import (
     OverdueLog,
-    reason_of,
     subject_of,
     subject_of_command,
     subject_of_delivery,
@@ -377,7 +376,7 @@ def _run_and_log(log: CanonicalLog, operation: str, subject: Subject, act: Calla
             subject = replace(subject_of_delivery(result), event=subject.event)
             log.background(
                 operation=operation, subject=subject, outcome=outcome, counted=_callback_metrics(result),
-                reason=reason_of(result), tried=result.attempt_count, due=result.next_attempt_at,
+                reason=result.last_failure, tried=result.attempt_count, due=result.next_attempt_at,
             )  # fmt: skip
         else:
             log.background(operation=operation, subject=subject, outcome=outcome)

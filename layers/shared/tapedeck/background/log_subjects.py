@@ -160,11 +160,3 @@ def _of_parent(parent: Parent) -> Subject:
     return Subject(
         account=parent.account, call=parent.id if is_call else None, conference=None if is_call else parent.id
     )
-
-
-def reason_of(delivery: CallbackDelivery) -> str | None:
-    """Return why a callback was not delivered: the failure or the status of its last attempt."""
-    if not delivery.attempts:
-        return None
-    last = delivery.attempts[-1]
-    return last.failure or (f"HTTP {last.status}" if last.status is not None else None)
