@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.dynamodb.resources import ResourceTable
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck_standin.aws.backend import make_full_client, using_memory_dynamodb
 from tests.client import TEMPLATE
-from tests.conftest import DYNAMODB_URL
+from tests.conftest import DYNAMODB_URL, TestAccount
 
 
 @pytest.fixture(scope="module", params=["dynamodb-local"] if DYNAMODB_URL else ["moto", "memory"])
@@ -21,3 +23,12 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
     with using_memory_dynamodb(MemoryDynamoDB()):
         TEMPLATE.create_tables(make_full_client("dynamodb"))
         yield name
+
+
+@pytest.fixture
+def table(account: TestAccount) -> ResourceTable:
+    """The store that writes the items."""
+    del account  # creates the tables
+    found = api_bootstrap.get_api_services().calls._store
+    assert isinstance(found, ResourceTable)
+    return found

@@ -12,7 +12,6 @@ from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.presence import LiveIndex
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
-from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
@@ -47,15 +46,6 @@ class LateClient:
         if partition not in self._answers:
             self._answers[partition] = self._client.query(**request)
         return self._answers[partition]
-
-
-@pytest.fixture
-def table(account: TestAccount) -> ResourceTable:
-    """The store that writes the items."""
-    del account  # creates the tables
-    found = api_bootstrap.get_api_services().calls._store
-    assert isinstance(found, ResourceTable)
-    return found
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
-from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
@@ -26,15 +25,6 @@ T = TypeVar("T", Call, Conference, Recording, Transcription)
 NOW = 1_795_250_675
 ALL = ids_of(ALL_TIME)
 COUNT = 5
-
-
-@pytest.fixture
-def table(account: TestAccount) -> ResourceTable:
-    """The store that writes the items."""
-    del account  # creates the tables
-    found = api_bootstrap.get_api_services().calls._store
-    assert isinstance(found, ResourceTable)
-    return found
 
 
 @pytest.fixture
