@@ -84,7 +84,7 @@ class Scenario:
     def _post(self, path: tuple[str, ...], form: Mapping[str, str], client: FunctionClient | None = None) -> Any:
         """Send a request with secrets where none are expected; then one with a wrong token, and a refused one."""
         client = client or self.client
-        to, headers = client.path(*path), {"X-Whatever": SECRETS["header"], "Cookie": SECRETS["header"]}
+        to, headers = client.path(*path), {"X-Other": SECRETS["header"], "Cookie": SECRETS["header"]}
         answer = client.request("POST", to, form={**form, "Unlisted": SECRETS["unlisted field"]}, headers=headers)
         assert answer.status < 300, answer.text
         wrong = FunctionClient(client.dialect, client.account, SECRETS["wrong token"])

@@ -23,7 +23,7 @@ UpdateExpressionParser: Any = vars(expressions)["UpdateExpressionParser"]
 _CHECKS_OF_ALL_CLAUSES: Final = (ActionCountValidator, OverlappingPathsValidator)
 """They look at all clauses below a node: if nothing is wrong at the root, nothing is wrong at any node below."""
 
-_ONLY_NODE_HOOK: Final = DepthFirstTraverser.pre_processing_of_child
+_DOES_NOTHING: Final = DepthFirstTraverser.pre_processing_of_child
 
 _EXPRESSIONS: Final = 1_000
 """Different update expressions whose trees are kept; the service sends fewer than a hundred."""
@@ -73,9 +73,7 @@ class _Traversal:
     def __init__(self, traverser: Any) -> None:  # noqa: ANN401 - moto's
         self._processors = tuple(traverser._processing_map().items())  # noqa: SLF001 - no other way in
         self._before_child = (
-            traverser.pre_processing_of_child
-            if type(traverser).pre_processing_of_child is not _ONLY_NODE_HOOK
-            else None
+            traverser.pre_processing_of_child if type(traverser).pre_processing_of_child is not _DOES_NOTHING else None
         )
         self._known: dict[type, tuple[bool, Any]] = {}
 
