@@ -11,6 +11,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
@@ -186,6 +187,8 @@ class Memory:
         """Create a botocore client whose requests this database answers."""
         client = make_client("dynamodb")
         client.meta.events.register("before-send.dynamodb", self.answer)
+        # botocore calls every handler, so that moto would carry out each request as well.
+        client.meta.events.unregister("before-send", botocore_stubber)
         return client
 
     def client(self) -> MemoryDynamoDB:
