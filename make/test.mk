@@ -1,6 +1,6 @@
 # More tests than `make test` runs. TAPEDECK_TEST_SIZE (fast, ci or deep) sets the number of seeds, examples and rounds.
 
-# THIRD: 0 to 2, or auto, which the commit chooses: of the cases that differ little from those of `make test`, a third.
+# THIRD: 0 to 2, or auto, which the commit chooses: a third of the seeds, and of the cases that have tested neighbours.
 .PHONY: test-ci
 test-ci: $(VENV)/development  ## run what `make test` leaves out (marker ci) or makes smaller (marker sized) (THIRD)
 	@# `make sdk-recipes` and `make public-programs` run what is ignored here, and print what ran.

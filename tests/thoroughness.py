@@ -18,12 +18,18 @@ if SIZE not in {"fast", "ci", "deep"}:
     raise ValueError(f"TAPEDECK_TEST_SIZE must be fast, ci or deep, not {SIZE!r}")
 
 THIRD: Final = read_turn(os.environ.get("TAPEDECK_TEST_THIRD", ""), 3)
-"""Which third of the cases with tested neighbours runs (`THINNED` in tests/conftest.py); None for all of them."""
+"""Which third of the seeds and of the cases with tested neighbours (`THINNED` in tests/conftest.py) runs; None: all."""
 
 
 def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
     """Return the value for the current size: a number of rounds, examples or requests, or a list of cases."""
     return {"deep": deep, "ci": ci, "fast": fast}[SIZE]
+
+
+def in_turn(blocks: Iterable[Case]) -> list[Case]:
+    """Return all blocks of seeds, or every third one from the chosen third's first; always at least one."""
+    every = list(blocks)
+    return every if THIRD is None else every[THIRD % min(3, len(every)) :: 3]
 
 
 def share(cases: Iterable[Case], group: Callable[[Any], object]) -> list[Case]:

@@ -4,6 +4,8 @@ import pytest
 
 from scripts import turns
 from scripts.turns import read_turn
+from tests import thoroughness
+from tests.thoroughness import in_turn
 
 
 def test_without_a_choice_all_parts_run() -> None:
@@ -28,3 +30,18 @@ def test_the_commit_chooses_the_part(monkeypatch: pytest.MonkeyPatch, commit: st
     """The part is the commit's number, divided by the number of parts: the remainder."""
     monkeypatch.setattr(turns, "_commit", lambda: commit)
     assert read_turn("auto", 3) == part
+
+
+@pytest.mark.parametrize(
+    ("third", "blocks"),
+    [
+        (None, ["0", "0 1", "0 1 2", "0 1 2 3 4"]),
+        (0, ["0", "0", "0", "0 3"]),
+        (1, ["0", "1", "1", "1 4"]),
+        (2, ["0", "0", "2", "2"]),
+    ],
+)
+def test_blocks_of_seeds_take_turns(monkeypatch: pytest.MonkeyPatch, third: int | None, blocks: list[str]) -> None:
+    """The thirds together are all of one, two, three or five blocks, and none of the thirds is empty."""
+    monkeypatch.setattr(thoroughness, "THIRD", third)
+    assert [" ".join(map(str, in_turn(range(number)))) for number in (1, 2, 3, 5)] == blocks

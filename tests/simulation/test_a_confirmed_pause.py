@@ -30,7 +30,7 @@ from tapedeck.operations.confirmations import Confirmations
 from tapedeck.ports.recordings import RecordingProgress
 from tests.simulation.confirming_world import ConfirmingWorld
 from tests.simulation.engine_actor import Capture, EngineActor
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=20_000, ci=300, fast=20)
 AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
@@ -49,7 +49,7 @@ def run(make_world: Callable[[], ConfirmingWorld]) -> tuple[list[str], Counter[s
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_a_200_on_a_pause_is_true(first: int) -> None:
     """I1 to I5 hold, and the runs have every kind of answer and of fault, in both dialects."""
     wrong, happened = {}, Counter[str]()

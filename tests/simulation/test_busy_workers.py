@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.busy_world import BusyWorkload, BusyWorld, LateIndexDynamoDB
 from tests.simulation.checks import violations_of
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=20_000, ci=80, fast=8)
 AT_ONCE: Final = scaled(deep=500, ci=40, fast=8)
@@ -31,7 +31,7 @@ def run_seed(seed: int) -> tuple[list[str], Counter[str]]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_two_workers_at_once_lose_nothing(first: int) -> None:
     """Every recording ends, and every callback is delivered or exhausted, with equal content in each attempt.
 

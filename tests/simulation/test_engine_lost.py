@@ -16,7 +16,7 @@ from tests.simulation import checks
 from tests.simulation.receivers import Receiver
 from tests.simulation.workload import Workload
 from tests.simulation.world import MAX_VISIBILITY_SECONDS, World
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=20_000, ci=100, fast=10)
 AT_ONCE: Final = scaled(deep=500, ci=50, fast=10)
@@ -137,7 +137,7 @@ def leftovers_of_seed(seed: int) -> list[str]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_everything_of_a_lost_engine_ends(first: int) -> None:
     """After 16 minutes and an hour everything is final, each callback is stored, and both indexes are empty."""
     seeds = range(first, min(first + AT_ONCE, SEEDS))
@@ -162,7 +162,7 @@ def leftovers_after_return(seed: int) -> list[str]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_everything_that_a_new_session_does_not_list_ends(first: int) -> None:
     """An engine that comes back with nothing ends what it had at once, also if it was away for some seconds only."""
     seeds = range(first, min(first + AT_ONCE, SEEDS))

@@ -17,7 +17,7 @@ from tests.simulation.checks import deliveries_of, violations_of
 from tests.simulation.ports import Crash
 from tests.simulation.receivers import Receiver
 from tests.simulation.world import World
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 RECORDINGS: Final = scaled(deep=10_000, ci=1_000, fast=40)
 AT_ONCE: Final = 100
@@ -71,7 +71,7 @@ class _CrashingSender:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("seed", range(RECORDINGS // AT_ONCE))
+@pytest.mark.parametrize("seed", in_turn(range(RECORDINGS // AT_ONCE)))
 def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crashing senders and a receiver that is down for three days lose no callback; all attempts are identical."""
     with World(seed, hours=MAX_HOURS, event_fault_rate=0) as world:
@@ -100,7 +100,7 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("seed", range(scaled(deep=20, ci=3, fast=1)))
+@pytest.mark.parametrize("seed", in_turn(range(scaled(deep=20, ci=3, fast=1))))
 def test_every_callback_of_a_call_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crashing senders lose no status callback of a call, and those of one call arrive in order."""
     with World(seed, event_fault_rate=0) as world:

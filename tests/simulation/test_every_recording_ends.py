@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.checks import violations_of
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=20_000, ci=400, fast=20)
 AT_ONCE: Final = scaled(deep=500, ci=100, fast=20)
@@ -26,7 +26,7 @@ def violations_of_seed(seed: int) -> list[str]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_every_recording_ends(first: int) -> None:
     """Lost, duplicated and delayed events, crashes and failing ports violate no invariant."""
     seeds = range(first, min(first + AT_ONCE, SEEDS))

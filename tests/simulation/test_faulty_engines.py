@@ -16,7 +16,7 @@ from tests.simulation.faulty_engine import FaultyConnector
 from tests.simulation.receivers import Receiver
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=20_000, ci=150, fast=10)
 AT_ONCE: Final = scaled(deep=500, ci=50, fast=10)
@@ -183,7 +183,7 @@ RARELY_FOUND: Final = ("early events are given up",)
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_table_and_engine_agree_while_calls_are_open(first: int) -> None:
     """Wrong clocks, poison, early events, two workers and the death of an engine lead to no lasting disagreement."""
     seeds = range(first, min(first + AT_ONCE, SEEDS))

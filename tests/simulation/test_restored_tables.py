@@ -20,7 +20,7 @@ from tapedeck_standin.telephony.captures import CaptureMode
 from tests.simulation.receivers import Receiver
 from tests.simulation.restored_stack import Stack, commands_of_page
 from tests.simulation.world import World
-from tests.thoroughness import scaled
+from tests.thoroughness import in_turn, scaled
 
 SEEDS: Final = scaled(deep=2_000, ci=8, fast=2)
 AT_ONCE: Final = scaled(deep=100, ci=4, fast=2)
@@ -52,7 +52,7 @@ def wrong_after(seed: int, omitted: Collection[str] = ()) -> list[str]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", in_turn(range(0, SEEDS, AT_ONCE)))
 def test_every_recording_is_as_then_or_finalised(first: int) -> None:
     """After a restore by the page, nothing is left open, and each callback keeps its token and its bytes."""
     seeds = range(first, min(first + AT_ONCE, SEEDS))
