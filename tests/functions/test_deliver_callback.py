@@ -631,6 +631,19 @@ def test_the_old_token_signs_until_it_is_revoked(world: World) -> None:
     assert read_delivery(world, delivery).state is State.DELIVERED
 
 
+def test_a_late_first_attempt_is_signed_by_the_key_of_its_time(world: World) -> None:
+    """If the token was rotated and revoked before the first attempt, the new one signs (C-83)."""
+    delivery = enqueue_delivery(world, "twilio")
+    world.clock.step(60)
+    new_token = world.accounts.rotate_auth_token(world.account.account)
+    world.accounts.revoke_old_auth_token(world.account.account)
+    world.clock.step(60)
+    world.deliver()
+    (request,) = world.receiver.requests
+    assert request.headers["X-Twilio-Signature"] == signature(new_token, SIGNED_URL, FIELDS)
+    assert read_delivery(world, delivery).state is State.DELIVERED
+
+
 @pytest.mark.parametrize("hours", [0, 72])
 def test_waits_for_the_key(make_world: Callable[[int], World], dialect: str, hours: int) -> None:
     """While the key cannot be decrypted, a retry is scheduled and nothing is sent, for any number of retry hours."""
@@ -980,6 +993,25 @@ def test_a_waiting_callback_is_queued_ever_less_often(world: World) -> None:
             queued.append((world.clock.seconds - began) // 60)
     # Minutes; a day has 1,440.
     assert queued == [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 4_000, 5_440]
+
+
+def test_a_waiting_retry_is_queued_ever_less_often_since_its_last_attempt(make_world: Callable[[int], World]) -> None:
+    """What counts is the time since the last attempt, not since the creation ten hours earlier (C-327)."""
+    world = make_world(72)
+    enqueue_delivery(world, "twilio")
+    world.receiver.answers += [SERVER_ERROR, SERVER_ERROR]
+    world.deliver()
+    world.clock.step(36_000)
+    world.reconcile()
+    world.deliver()
+    began, queued = world.clock.seconds, []
+    while world.clock.seconds < began + 40_000:
+        world.clock.step(600)
+        world.reconcile()
+        if world.retries.drain():
+            queued.append((world.clock.seconds - began) // 60)
+    # It is due after 240 minutes, and each copy of it is lost.
+    assert queued == [240, 250, 500]
 
 
 @pytest.mark.parametrize("is_replay", [False, True], ids=["retry", "replay"])

@@ -13,6 +13,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.scheduler.scheduler import Scheduler
 from tests.standin.conftest import serving
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver
@@ -57,6 +58,20 @@ def left_of(control: ControlClient, **options: Any) -> list[dict[str, Any]]:
     return left
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause in which `settle` waits."""
+    seconds: list[float] = []
+    pause = Scheduler._pause
+
+    def record_pause(scheduler: Scheduler, length: float) -> None:
+        seconds.append(length)
+        pause(scheduler, length)
+
+    monkeypatch.setattr(Scheduler, "_pause", record_pause)
+    return seconds
+
+
 def test_nothing_is_left_when_nothing_was_done(control: ControlClient) -> None:
     """A live call without a recording is no work."""
     control.post("/calls")
@@ -71,9 +86,9 @@ def test_a_running_recording_is_no_work(control: ControlClient, api: HttpFunctio
 
 
 def test_media_are_left_while_the_clock_is_frozen(
-    control: ControlClient, api: HttpFunctionClient, receiver: Receiver
+    control: ControlClient, api: HttpFunctionClient, receiver: Receiver, pauses: list[float]
 ) -> None:
-    """The answer names the recording and when its media are due; nothing was sent.
+    """The answer names the recording and when its media are due; nothing was sent, and the timeout is not waited for.
 
     With `advance` the same request goes on until the recording is finished and its callback is delivered.
     """
@@ -81,7 +96,8 @@ def test_media_are_left_while_the_clock_is_frozen(
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
     expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "media", "due": in_seconds(1)}
-    assert left_of(control, timeout=60) == [expected]
+    assert left_of(control, timeout=10) == [expected]
+    assert sum(pauses) < 5
     assert receiver.received == []
     assert left_of(control, timeout=60, advance=True) == []
     assert [each.fields["RecordingStatus"] for each in receiver.received] == ["completed"]
@@ -189,7 +205,7 @@ def test_a_running_clock_is_waited_for(aws: None, receiver: Receiver) -> None:
 
 
 def test_what_a_running_clock_does_not_reach_is_left_at_once(
-    aws: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    aws: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
     """A retry that is due after the timeout is not waited for."""
     del aws  # only has to be there
@@ -204,6 +220,7 @@ def test_what_a_running_clock_does_not_reach_is_left_at_once(
         control.post("/clock", {"advance": 1})
         (left,) = left_of(control, timeout=20)
         assert (left["sid"], left["what"]) == (in_both(ResourceType.RECORDING, recording), "callback")
+        assert sum(pauses) < 10
         assert len(receiver.received) == 1
 
 

@@ -16,7 +16,7 @@ from tapedeck.adapters.dynamodb.client import (
     to_attribute,
     to_attributes,
 )
-from tapedeck.domain.errors import StoreBusy, StoreThrottled
+from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnresolved
 
 quick = settings(max_examples=40, deadline=None, database=None)
 SCALARS = (
@@ -160,3 +160,26 @@ def test_a_query_reads_on_until_it_has_enough(limit: int | None, expected: int) 
     client: Any = _PagingClient()
     table = DynamoDBTable(client, "t", lambda _seconds: None)
     assert table.query("PK = :pk", {"pk": "a"}, limit=limit) == [{"SK": number} for number in range(expected)]
+
+
+class _InProgressClient:
+    """A client whose transactions stay in progress, and that finds no item."""
+
+    def transact_write_items(self, **_request: Any) -> dict[str, Any]:
+        """Answer as DynamoDB does while the same transaction is in progress."""
+        answer: Any = {"Error": {"Code": "TransactionInProgressException"}}
+        raise ClientError(answer, "TransactWriteItems")
+
+    def get_item(self, **_request: Any) -> dict[str, Any]:
+        """Find nothing."""
+        return {}
+
+
+def test_a_transaction_in_progress_gets_time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked up only after five tries and five pauses of at most 5 seconds in total (C-311)."""
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    client: Any = _InProgressClient()
+    waits: list[float] = []
+    with pytest.raises(StoreUnresolved):
+        DynamoDBTable(client, "t", waits.append).transact([Write({"PK": "a", "SK": "b"}, item={})])
+    assert waits == [0.16, 0.32, 0.64, 1.28, 2.56]

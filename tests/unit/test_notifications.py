@@ -10,6 +10,7 @@ from tapedeck.background.notifications import (
     before_deletion,
     conference_events,
     end_event,
+    events_that_follow,
     leave_events_at_end,
     leave_events_before_end,
     participant_events,
@@ -192,6 +193,14 @@ def test_end_has_the_same_number_without_participants() -> None:
     )
     empty = conference("completed", sequence=8)
     assert [each.sequence for each in conference_events(conference(), empty, tuple)] == [8]
+
+
+@pytest.mark.parametrize(("number", "end"), [(5, ()), (8, ((C.END, 9),))])
+def test_the_end_follows_the_last_leave_only(number: int, end: Sequence[tuple[ConferenceEvent, int]]) -> None:
+    """An earlier leave of the participant with whose last leave the conference ended is not followed by the end."""
+    over = conference("completed", sequence=9, ending_call="a" * 32)
+    left = ConferenceNotification(over, C.LEAVE, NOW, number, participant("a", "complete", left=NOW))
+    assert [(each.event, each.sequence) for each in events_that_follow(left, list)] == list(end)
 
 
 def test_participants_that_joined_together_leave_in_order_of_calls() -> None:
