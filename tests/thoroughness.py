@@ -29,7 +29,7 @@ def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
 def in_turn(blocks: Iterable[Case]) -> list[Case]:
     """Return all blocks of seeds, or every third one from the chosen third's first; always at least one."""
     every = list(blocks)
-    return every if THIRD is None else every[THIRD % min(3, len(every)) :: 3]
+    return every if THIRD is None else every[THIRD % max(1, min(3, len(every))) :: 3]
 
 
 def share(cases: Iterable[Case], group: Callable[[Any], object]) -> list[Case]:

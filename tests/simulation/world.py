@@ -165,6 +165,8 @@ class World:
         """Resource and version of changes that were read so late that the publisher checks whether they are stale."""
         self._written: dict[str, int] = {}
         """Time of each stream record in milliseconds, by sequence number."""
+        self._pauses: list[tuple[tuple[str, str], Recording]] = []
+        """The pauses that the publisher has read in the step that is running, each with its key."""
         self._repeated: list[Mapping[str, Any]] = []
         """Records that the stream delivers again, after newer ones."""
         self._hours = hours
@@ -316,6 +318,9 @@ class World:
             return None
         finally:
             self.observe()
+            self._note_needless_pauses()
+            if action == self.publish.run_once:
+                self._pauses.clear()
 
     def observe(self) -> None:
         """Read the new stream records into the history and the publisher's queue."""
@@ -438,12 +443,20 @@ class World:
         if change is not None and change.after is not None and passed > (COMMAND_STALENESS_CHECK_SECONDS - 1) * 1000:
             self.late.add((change.after.id, change.after.version))
         if change is not None and isinstance(change.after, Recording) and change.after.status is RecordingStatus.PAUSED:
-            # A pause that is confirmed, or overtaken by a confirmed command, is not sent (C-330).
             keys = record["dynamodb"]["Keys"]
-            stored = self.history.last.get((keys["PK"]["S"], keys["SK"]["S"]), {})
-            if int(stored.get("confirmed", {}).get("N", "0")) >= change.after.version:
-                self.late.add((change.after.id, change.after.version))
+            self._pauses.append(((keys["PK"]["S"], keys["SK"]["S"]), change.after))
+            self._note_needless_pauses()
         return change
+
+    def _note_needless_pauses(self) -> None:
+        """Note the pauses that the publisher is reading and that are confirmed, or overtaken by a confirmed command.
+
+        They are not sent (C-330).
+        """
+        for key, recording in self._pauses:
+            stored = self.history.last.get(key, {})
+            if int(stored.get("confirmed", {}).get("N", "0")) >= recording.version:
+                self.late.add((recording.id, recording.version))
 
     def _note_failure(self, error: Exception) -> None:
         """Note an unexpected error of the reconciler; the next run retries what failed."""
