@@ -52,9 +52,12 @@ ENGINE_TOKEN: Final = f"tdk_standin_{'s' * 43}"
 if TYPE_CHECKING:
     from tapedeck.observability import CanonicalLog
 
-_COMMANDS: Final = Draft202012Validator(
-    json.loads((ROOT / "schemas" / "engine-commands.json").read_text(encoding="utf-8"))
-)
+_SCHEMA: Final = json.loads((ROOT / "schemas" / "engine-commands.json").read_text(encoding="utf-8"))
+_COMMANDS: Final = {
+    kind: Draft202012Validator({"$ref": reference, "$defs": _SCHEMA["$defs"]})
+    for kind, reference in _SCHEMA["discriminator"]["mapping"].items()
+}
+"""Validators by type: to compare a command with the schemas of all types takes ten times as long."""
 
 Event = dict[str, Any]
 Answer = dict[str, Any]
@@ -303,10 +306,13 @@ class World:
         Every command that it sends is validated against the published schema.
         """
         records = list(records) if records is not None else self.changes()
-        failed = self._invoke("publish_changes", records, lambda record: record["dynamodb"]["SequenceNumber"])
-        for message in self.commands.sent:
-            _COMMANDS.validate(json.loads(json.dumps(dict(message.body))))
-        return failed
+        before = len(self.commands.sent)
+        try:
+            return self._invoke("publish_changes", records, lambda record: record["dynamodb"]["SequenceNumber"])
+        finally:
+            for message in self.commands.sent[before:]:
+                body = json.loads(json.dumps(dict(message.body)))
+                _COMMANDS[body["type"]].validate(body)
 
     @contextmanager
     def recorded_requests(self) -> Iterator[list[str]]:
