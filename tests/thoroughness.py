@@ -27,9 +27,9 @@ def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
 
 
 def in_turn(blocks: Iterable[Case]) -> list[Case]:
-    """Return all blocks of seeds, or every third one from the chosen third's first; always at least one."""
+    """Return all blocks of seeds, or those of the chosen third; the first one if the third is empty."""
     every = list(blocks)
-    return every if THIRD is None else every[THIRD % max(1, min(3, len(every))) :: 3]
+    return every if THIRD is None else every[THIRD::3] or every[:1]
 
 
 def share(cases: Iterable[Case], group: Callable[[Any], object]) -> list[Case]:

@@ -52,6 +52,16 @@ def open_database() -> Database:
     return Memory() if SIZE == "fast" else Moto()
 
 
+def make_client_without_moto() -> Any:
+    """Create a DynamoDB client as the functions use it, whose requests a handler of `before-send` answers.
+
+    botocore calls every handler, so that moto would carry out each request as well.
+    """
+    client = make_client("dynamodb")
+    client.meta.events.unregister("before-send", botocore_stubber)
+    return client
+
+
 class MotoShelf:
     """A table in moto, accessed without requests, because moto's request parsing is slow."""
 
@@ -185,10 +195,8 @@ class Memory:
 
     def functions_client(self) -> Any:
         """Create a botocore client whose requests this database answers."""
-        client = make_client("dynamodb")
+        client = make_client_without_moto()
         client.meta.events.register("before-send.dynamodb", self.answer)
-        # botocore calls every handler, so that moto would carry out each request as well.
-        client.meta.events.unregister("before-send", botocore_stubber)
         return client
 
     def client(self) -> MemoryDynamoDB:

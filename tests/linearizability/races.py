@@ -11,9 +11,6 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-from moto.core.models import botocore_stubber
-
-from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
@@ -34,7 +31,7 @@ from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import ConferenceName, Conferences
 from tapedeck.operations.participants import AddParticipant, Participants, UpdateParticipant
 from tapedeck.operations.recordings import Recordings
-from tests.functions.databases import Memory
+from tests.functions.databases import Memory, make_client_without_moto
 from tests.linearizability import claim_model
 from tests.linearizability.claim_model import CALLBACK
 from tests.linearizability.clients import Fault, FaultyConnection, Journal
@@ -81,7 +78,7 @@ class Place:
     def connect(self, random_source: random.Random, rates: Rates) -> tuple[DynamoDBTable, FaultyConnection]:
         """Open the table over a connection of its own."""
         connection = FaultyConnection(random_source, dict(rates), self.answer)
-        client = make_client("dynamodb")
+        client = make_client_without_moto()
         client.meta.events.register_first("before-send.dynamodb", connection.send)
         return DynamoDBTable(client, self.table, time.sleep if self.answer is None else _no_sleep), connection
 
@@ -99,12 +96,8 @@ def place_in_memory(seed: int, table: str) -> Iterator[Place]:
         turns.pass_on()
         return memory.answer(request)
 
-    with (
-        # botocore waits between its attempts.
-        patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_sleep, time=time.time)),
-        # It would carry out the requests as well, in the tables of other tests.
-        patch.object(botocore_stubber, "enabled", new=False),
-    ):
+    # botocore waits between its attempts.
+    with patch("botocore.endpoint.time", SimpleNamespace(sleep=_no_sleep, time=time.time)):
         yield Place(table, turns.run, answer)
 
 

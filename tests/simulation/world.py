@@ -318,8 +318,8 @@ class World:
             return None
         finally:
             self.observe()
-            self._note_needless_pauses()
             if action == self.publish.run_once:
+                self._note_needless_pauses()
                 self._pauses.clear()
 
     def observe(self) -> None:
