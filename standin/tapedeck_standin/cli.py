@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-import threading
+import time
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +28,9 @@ from tapedeck_standin.http.addresses import LOOPBACK
 
 DISTRIBUTION = "tapedeck-api"
 CHOOSE_PORTS: Final = "Choose other ports with --port and --https-port, or with the variables PORT and HTTPS_PORT."
+
+_SIGNAL_SECONDS: Final = 0.5
+"""Interval at which a signal is noticed that did not interrupt the main thread."""
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
@@ -271,7 +274,7 @@ def serve(
                 _fail(f"the stand-in does not respond at {addresses.url}")
             click.echo(addresses.ready_line)
             sys.stdout.flush()
-            threading.Event().wait()
+            _wait_for_signal()
     except OSError as error:
         _fail(f"{error.filename} is in use. {CHOOSE_PORTS}" if error.errno == errno.EADDRINUSE else str(error))
     except (InvalidSetting, InvalidFixtures) as error:
@@ -334,6 +337,12 @@ def unsettled(
 
 
 main.add_command(check_engine)
+
+
+def _wait_for_signal() -> NoReturn:
+    """Wait for ever. A signal that another thread of the process gets does not interrupt a wait without an end."""
+    while True:
+        time.sleep(_SIGNAL_SECONDS)
 
 
 def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -1,5 +1,6 @@
 """The command `tapedeck`, run from its wheel outside a checkout."""
 
+import ctypes
 import http.client
 import json
 import os
@@ -103,6 +104,18 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tgkill")
+def test_a_signal_to_another_thread_ends_it(start: Callable[..., Running]) -> None:
+    """The kernel may deliver SIGTERM to any thread of the process, and only the main thread runs Python's handler."""
+    running = start("--store", "memory", PORT="0", HTTPS_PORT="0")
+    main = running.process.pid
+    tasks = {int(task.name) for task in Path(f"/proc/{main}/task").iterdir()}
+    other = max(tasks - {main})
+    assert ctypes.CDLL(None).tgkill(main, other, int(signal.SIGTERM)) == 0
+    running.process.communicate(timeout=SECONDS_TO_END)
+    assert running.process.returncode == 0
 
 
 def test_the_wheel_has_every_package(wheel: Path) -> None:
