@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.failures import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.domain.errors import StoreBusy

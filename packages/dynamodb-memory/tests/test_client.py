@@ -1,10 +1,15 @@
 """The in-memory database has the interface and the semantics of botocore's client."""
 
-from typing import Any
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+import dynamodb_memory
 from dynamodb_memory.client import MemoryDynamoDB
 from dynamodb_memory_tests.clock import ManualClock
 from dynamodb_memory_tests.tables import (
@@ -208,6 +213,38 @@ def test_a_table_is_active_at_once(memory: MemoryDynamoDB) -> None:
         memory.get_waiter("table_exists").wait(TableName="other")
     with pytest.raises(ClientError, match="ResourceInUse"):
         memory.create_table(TableName=TABLE, KeySchema=KEY_SCHEMA, AttributeDefinitions=ATTRIBUTES)
+
+
+WITHOUT_BOTOCORE: Final = """
+import sys
+sys.modules["botocore"] = None  # an import of it now fails
+from dynamodb_memory.client import MemoryDynamoDB
+memory = MemoryDynamoDB()
+try:
+    memory.get_item(TableName="orders", Key={})
+except memory.exceptions.ClientError as error:
+    print(error, error.response["Error"]["Code"], error.operation_name, sep="|")
+try:
+    memory.get_waiter("table_exists").wait(TableName="orders")
+except memory.exceptions.WaiterError as error:
+    print(error, error.last_response["Error"]["Code"], sep="|")
+"""
+
+
+def test_errors_are_those_of_botocore_if_it_is_imported(memory: MemoryDynamoDB) -> None:
+    """Without botocore the errors have the same names, texts and fields, as the client's `exceptions`."""
+    with pytest.raises(ClientError) as rejected:
+        memory.get_item(TableName="other", Key={})
+    with pytest.raises(WaiterError) as failed:
+        memory.get_waiter("table_exists").wait(TableName="other")
+    assert (memory.exceptions.ClientError, memory.exceptions.WaiterError) == (ClientError, WaiterError)
+    printed = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BOTOCORE], capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(dynamodb_memory.__file__).parents[1])},
+    ).stdout  # fmt: skip
+    assert printed.splitlines() == [
+        f"{rejected.value}|ResourceNotFoundException|GetItem", f"{failed.value}|ResourceNotFoundException"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from tapedeck.adapters.failures import HAD_UNACKNOWLEDGED_ATTEMPT
+
 CONNECT_SECONDS: Final = 1
 READ_SECONDS: Final = 2
 READ_SECONDS_OF_MEDIA: Final = 10
@@ -16,12 +18,6 @@ READ_SECONDS_OF_MEDIA: Final = 10
 
 MAX_ATTEMPTS: Final = 4
 """For botocore's legacy retry mode, whose DynamoDB delays start at 50 ms; standard mode waits for seconds."""
-
-HAD_UNACKNOWLEDGED_ATTEMPT: Final = "TapedeckUnacknowledged"
-"""Key in the `ResponseMetadata` of a 4xx response, set if an earlier attempt of the request was unacknowledged.
-
-Such an attempt got no response, or one that does not show its outcome. It may have taken effect, or may still do so.
-"""
 
 USER_AGENT: Final = "tapedeck"
 """User agent that AWS logs for every request."""

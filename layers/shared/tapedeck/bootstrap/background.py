@@ -19,13 +19,7 @@ from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
-from tapedeck.adapters.engine_queues import SqsEngineQueues
-from tapedeck.adapters.eventbridge import EventBus
-from tapedeck.adapters.failed_batches import FailedBatchBucket
-from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.remembered_keys import RememberingDecryptor
-from tapedeck.adapters.s3 import Bucket
-from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
 from tapedeck.background.callback_lanes import CallbackLane
@@ -58,7 +52,7 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment
-from tapedeck.bootstrap.http import build_api_services
+from tapedeck.bootstrap.http import build_api_services, make_media_store
 from tapedeck.domain.errors import NotFound
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
@@ -81,6 +75,11 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
 
     Without the name of a bus there is none, and no domain event is published (C-331).
     """
+    # Imported here: the stand-in has clients of its own, and no botocore.
+    from tapedeck.adapters.engine_queues import SqsEngineQueues  # noqa: PLC0415
+    from tapedeck.adapters.eventbridge import EventBus  # noqa: PLC0415
+    from tapedeck.adapters.kms import KmsDecryptor  # noqa: PLC0415
+    from tapedeck.adapters.sqs import SqsQueue  # noqa: PLC0415
 
     def lazy(service: str) -> "_LazyClient":
         return _LazyClient(environment.make_client, service)
@@ -161,7 +160,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
 
     @cache
     def publisher() -> ChangePublisher:
-        objects = Bucket(s3, settings.media_bucket)
+        objects = make_media_store(environment, s3)
         return ChangePublisher(
             store, ParticipantTable(database), ListTable(database), objects, commands(), dispatcher(),
             clients.bus, settings.public_url, clock, conversions(),
@@ -217,6 +216,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
 
     @cache
     def redrive() -> FailedBatchRedrive:
+        from tapedeck.adapters.failed_batches import FailedBatchBucket  # noqa: PLC0415
+
         return FailedBatchRedrive(
             FailedBatchBucket(s3, settings.failed_batches_bucket),
             read_change,

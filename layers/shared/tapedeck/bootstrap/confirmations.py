@@ -3,7 +3,6 @@
 from tapedeck.adapters.clock import SleepingPatience, monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.presence import PresenceTable
-from tapedeck.adapters.urgent_queue import UrgentEngineQueues
 from tapedeck.background.urgent_commands import UrgentCommands
 from tapedeck.bootstrap.environment import Environment
 from tapedeck.observability import CanonicalLog
@@ -18,6 +17,8 @@ def build_confirmations(
     settings, clock, presences = environment.read_settings(), environment.clock, PresenceTable(database)
     if environment.make_confirmations is not None:
         return environment.make_confirmations(store, presences)
+    from tapedeck.adapters.urgent_queue import UrgentEngineQueues  # noqa: PLC0415
+
     return Confirmations(
         store,
         UrgentCommands(UrgentEngineQueues(settings.engine_queue_prefix), clock),

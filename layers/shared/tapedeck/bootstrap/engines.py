@@ -12,7 +12,7 @@ from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.bootstrap.environment import Environment, current_environment
-from tapedeck.bootstrap.http import build_api_services
+from tapedeck.bootstrap.http import build_api_services, make_media_store
 from tapedeck.http.engine_endpoint import EngineEndpoint
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_authentication import EngineAuthenticator
@@ -70,24 +70,23 @@ def build_engine_services(environment: Environment) -> EngineServices:
         return EventBatches(background.engine_events, sessions, log, clock, monotonic_clock)
 
     def make_session_requests() -> "SessionRequests":
-        from tapedeck.adapters.sts import StsLender  # noqa: PLC0415
         from tapedeck.background.session_requests import SessionRequests  # noqa: PLC0415
         from tapedeck.bootstrap.background import build_background_services  # noqa: PLC0415
 
         sessions = environment.cached(build_background_services).make_engine_sessions()
         if environment.make_credentials_lender is not None:
             return SessionRequests(sessions, environment.make_credentials_lender(), clock, log)
+        from tapedeck.adapters.sts import StsLender  # noqa: PLC0415
+
         lender = StsLender(environment.make_client("sts"), settings.engine_role, settings.engine_queue_prefix)
         return SessionRequests(sessions, lender, clock, log)
 
     def make_uploads() -> "Uploads":
         from tapedeck.adapters.dynamodb.resources import ResourceTable  # noqa: PLC0415
-        from tapedeck.adapters.s3 import Bucket  # noqa: PLC0415
         from tapedeck.operations.uploads import Uploads  # noqa: PLC0415
 
         table = DynamoDBTable(environment.make_client("dynamodb"), settings.recordings_table, time.sleep)
-        bucket = Bucket(environment.make_client("s3"), settings.media_bucket)
-        return Uploads(ResourceTable(table), bucket, clock, settings.late_audio_days)
+        return Uploads(ResourceTable(table), make_media_store(environment), clock, settings.late_audio_days)
 
     return EngineServices(
         log=log,

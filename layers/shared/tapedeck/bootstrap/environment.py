@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.forwarding import forward_over_https
 from tapedeck.observability import CanonicalLog
@@ -19,9 +18,11 @@ from tapedeck.settings import Settings
 if TYPE_CHECKING:
     from tapedeck.operations.confirmations import Confirmations
     from tapedeck.ports.clock import Clock
+    from tapedeck.ports.credentials import Encryptor
     from tapedeck.ports.engine_administration import EngineQueueAdmin
     from tapedeck.ports.engines import CredentialsLender, EngineQueues, PresenceStore
     from tapedeck.ports.forwarding import Forwarder
+    from tapedeck.ports.media import MediaStore
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
     from tapedeck.ports.stores import Store
 
@@ -48,6 +49,13 @@ class OutboundClients:
     monotonic_clock: "Clock | None" = None
 
 
+def _make_client(service: str) -> Any:  # noqa: ANN401 - botocore creates its classes at run time
+    # Imported here: an environment with clients of its own need not have botocore.
+    from tapedeck.adapters.clients import make_client  # noqa: PLC0415
+
+    return make_client(service)
+
+
 def _default_log(settings: Settings) -> CanonicalLog:
     return CanonicalLog(settings.service)
 
@@ -68,6 +76,8 @@ class Environment:
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
     make_credentials_lender: creates what lends engines credentials for their queues; None for that of a deployment.
     make_engine_queue_admin: makes what creates and deletes the queues of media engines; None for SQS.
+    make_media_store: makes the store of media; None for S3.
+    make_encryptor: makes what encrypts signing keys; None for KMS.
     make_confirmations: makes what waits for media engines, from the recordings table and the presences of engines; None
         for what a deployment uses.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
@@ -82,12 +92,14 @@ class Environment:
     # --8<-- [start:environment]
     read_settings: Callable[[], Settings] = Settings.read
     clock: "Clock" = system_clock
-    make_client: Callable[[str], Any] = make_client
+    make_client: Callable[[str], Any] = _make_client
     forwarder: "Forwarder" = forward_over_https
     make_log: Callable[[Settings], CanonicalLog] = _default_log
     make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
     make_credentials_lender: "Callable[[], CredentialsLender] | None" = None
     make_engine_queue_admin: "Callable[[], EngineQueueAdmin] | None" = None
+    make_media_store: "Callable[[], MediaStore] | None" = None
+    make_encryptor: "Callable[[], Encryptor] | None" = None
     make_confirmations: "Callable[[Store, PresenceStore], Confirmations] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
     wrap_api_log: Callable[[Any], Any] = _unwrapped

@@ -4,7 +4,7 @@ import gc
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.transcriptions import Transcriptions
+    from tapedeck.ports.credentials import Encryptor
+    from tapedeck.ports.media import MediaStore
 
 
 def build_api_services(environment: Environment) -> ApiServices:
@@ -61,10 +63,9 @@ def build_api_services(environment: Environment) -> ApiServices:
 
     def make_media() -> "Media":
         from tapedeck.adapters.audio import WavCodec  # noqa: PLC0415
-        from tapedeck.adapters.s3 import Bucket  # noqa: PLC0415
         from tapedeck.operations.media import Media  # noqa: PLC0415
 
-        return Media(store, recordings, Bucket(make_client("s3"), settings.media_bucket), WavCodec(), now, late)
+        return Media(store, recordings, make_media_store(environment), WavCodec(), now, late)
 
     # --8<-- [start:lazy]
     def make_lists() -> "Lists":
@@ -134,15 +135,30 @@ def build_api_services(environment: Environment) -> ApiServices:
 
 def build_admin_services(environment: Environment) -> "AdminServices":
     """Build the services of account administration; no other function encrypts with the KMS key."""
-    from tapedeck.adapters.kms import KmsEncryptor  # noqa: PLC0415
     from tapedeck.admin.endpoint import AdminServices  # noqa: PLC0415
     from tapedeck.operations.accounts import Accounts  # noqa: PLC0415
 
     settings, make_client = environment.read_settings(), environment.make_client
     credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
-    encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
+
+    def make_encryptor() -> "Encryptor":
+        from tapedeck.adapters.kms import KmsEncryptor  # noqa: PLC0415
+
+        return KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
+
+    encryptor = (environment.make_encryptor or make_encryptor)()
     accounts = Accounts(credentials, encryptor, environment.clock, settings.refused_secrets)
     return AdminServices(accounts, environment.make_log(settings))
+
+
+def make_media_store(environment: Environment, client: Any = None) -> "MediaStore":  # noqa: ANN401 - botocore's
+    """Make the store of media: in a deployment S3, by this client or else by a new one."""
+    if environment.make_media_store is not None:
+        return environment.make_media_store()
+    from tapedeck.adapters.s3 import Bucket  # noqa: PLC0415
+
+    client = environment.make_client("s3") if client is None else client
+    return Bucket(client, environment.read_settings().media_bucket)
 
 
 def get_api_services() -> ApiServices:

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from botocore.exceptions import ClientError, WaiterError
-
 from dynamodb_memory.batches import batch_get, batch_write, copy_request, find_table, read_transaction, transact
+from dynamodb_memory.errors import EXCEPTIONS, Exceptions
 from dynamodb_memory.plans import plan_read
 from dynamodb_memory.queries import query, scan
 from dynamodb_memory.stream import StreamRecord
@@ -98,6 +97,11 @@ class MemoryDynamoDB:
         self._tables: dict[str, Table] = {}
         self._completed_transactions: dict[str, tuple[int, Any]] = {}
         """Completed transactions by token: time (milliseconds) and items."""
+
+    @property
+    def exceptions(self) -> Exceptions:
+        """The classes of the errors that are raised: botocore's if it has been imported."""
+        return EXCEPTIONS
 
     def create_table(self, **request: object) -> Answer:
         """Create a table, which is active at once."""
@@ -187,7 +191,7 @@ class MemoryDynamoDB:
                 "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
                 **error.more,
             }
-            raise ClientError(response, operation) from None
+            raise EXCEPTIONS.ClientError(response, operation) from None
         self._inject_fault("after", operation, request)
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
@@ -287,8 +291,8 @@ class MemoryWaiter:
         """
         try:
             self._describe(TableName=request["TableName"])
-        except ClientError as error:
-            raise WaiterError(self._name, "the table does not exist", error.response) from error
+        except EXCEPTIONS.ClientError as error:
+            raise EXCEPTIONS.WaiterError(self._name, "the table does not exist", error.response) from error
 
 
 class MemoryChanges:

@@ -9,10 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
-from tapedeck.adapters.failures import code_of, failure
+from tapedeck.adapters.failures import HAD_UNACKNOWLEDGED_ATTEMPT, code_of, failure, rejected, unanswered
 from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable, StoreUnresolved
 
 Item = dict[str, Any]
@@ -229,7 +226,7 @@ class DynamoDBTable:
         for attempt in range(MAX_CONFLICT_ATTEMPTS):
             try:
                 return send(**request)
-            except ClientError as error:
+            except rejected(self._client) as error:
                 # After one attempt without a response, a retry may meet the effects of that attempt.
                 may_have_unacknowledged_copy |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get(
                     "ResponseMetadata", {}
@@ -238,7 +235,7 @@ class DynamoDBTable:
                     _raise_unless_retryable(name, error, may_have_unacknowledged_copy=may_have_unacknowledged_copy),
                     code_of(error),
                 )
-            except BotoCoreError as error:
+            except unanswered() as error:
                 raise failure(name, error) from error
             if attempt + 1 < MAX_CONFLICT_ATTEMPTS:
                 self._pause(attempt)
@@ -308,7 +305,10 @@ class Write:
 
 
 def _raise_unless_retryable(
-    operation: str, error: ClientError, *, may_have_unacknowledged_copy: bool
+    operation: str,
+    error: Any,  # noqa: ANN401 - botocore's, or that of a double
+    *,
+    may_have_unacknowledged_copy: bool,
 ) -> type[StoreBusy]:
     """Return the error to raise after the last retry, if the request may be retried (REL-2); else raise."""
     code = error.response["Error"]["Code"]
