@@ -1,4 +1,4 @@
-"""Compare the stand-in's throughput with SAM's gateway alone, and count the requests to AWS of each operation."""
+"""Compare the stand-in's throughput with its gateway alone, and count the requests to AWS of each operation."""
 
 import base64
 import contextlib
@@ -9,7 +9,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,9 @@ from tapedeck.http.endpoint import ApiServices
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN, Settings
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import emulated_aws, isolate_aws_environment, using_memory_dynamodb
-from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.function_loader import load_handler, make_invoke
 from tapedeck_standin.aws.template import Template
-from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
+from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.http.messages import ServerResponse
 from tapedeck_standin.http.server import Server
 from tests.reporter import ENGINE, EngineReporter, join_conference, open_conference, start_recording
@@ -73,16 +73,9 @@ PAUSE_BUDGETS: Final = {"writes": 1, "reads": 4, "messages": 1}
 """The most requests of a pause that waits for the media engine, whose confirmation is there at the second look."""
 
 
-class EmptyRunner(FunctionRunner):
-    """Returns a fixed response without running a function, so that only the gateway is measured."""
-
-    def __init__(self) -> None:
-        """Load no functions."""
-
-    def invoke(self, function: str, event: str, stdout: Any, **_: object) -> None:  # noqa: ANN401 - SAM's signature
-        """Write a minimal valid response."""
-        del function, event
-        stdout.write_str('{"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}"}')
+def invoke_nothing(_operation: str, _event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a minimal reply without running a function, so that only the gateway is measured."""
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}"}
 
 
 def send(method: str, path: str, form: str = "") -> dict[str, Any]:
@@ -228,8 +221,8 @@ def compare_throughput(
     recording = start_recording(service, parent, source=Source.OUTBOUND_API, call=call.id)
     service.recordings.update(parent, recording.id, RecordingStatus.PAUSED, "skip")
     path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
-    standin = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), 0)
-    gateway = Gateway(root / "template.yaml", EmptyRunner(), 0)
+    standin = Gateway(template.routes, make_invoke(root), system_clock)
+    gateway = Gateway(template.routes, invoke_nothing, system_clock)
     with running_server(gateway.answer) as gateway_port, running_server(standin.answer) as standin_port:
         rounds = [
             tuple(updates_per_second(port, path, requests) for port in (standin_port, gateway_port))

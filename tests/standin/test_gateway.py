@@ -119,7 +119,7 @@ def test_wrong_method_is_405(api: HttpFunctionClient, call: str, method: str) ->
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
 @pytest.mark.parametrize("root", ["/2010-04-01", "/api/laml/2010-04-01"])
 def test_unknown_path_is_404(standin: StandIn, method: str, root: str) -> None:
-    """An unknown path is 404 in the dialect of its prefix, never a page of SAM CLI or Flask."""
+    """An unknown path is 404 in the dialect of its prefix."""
     dialect = "signalwire" if root.startswith("/api") else "twilio"
     for path in (f"{root}/", root, f"{root}/Account", f"{root}/Accounts/", f"{root}/Account/x/Calls/y"):
         data = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
@@ -470,12 +470,12 @@ def test_a_logged_line_has_no_phone_number(standin: StandIn, api: HttpFunctionCl
 
 def test_unexpected_error_is_500(standin: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     """A bug of the stand-in is 500 in the dialect; the traceback goes to the terminal, not to the response."""
-    from samcli.local.apigw.local_apigw_service import LocalApigwService
+    from tapedeck_standin.gateway.route_table import RouteTable
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("hush")
 
-    monkeypatch.setattr(LocalApigwService, "_generate_lambda_event", fail)
+    monkeypatch.setattr(RouteTable, "find", fail)
     answer = exchange(standin, b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert_error("twilio", answer, 500, 20500, "Internal Server Error")
     assert "ZeroDivisionError: hush" in capfd.readouterr().err

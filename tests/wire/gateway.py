@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tapedeck.http.routes import is_engine_path
-from tapedeck_standin.gateway.sam import Gateway
+from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.wire.callbacks import checked_callbacks
 from tests.wire.validator import check_response

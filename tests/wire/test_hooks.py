@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.dialects.callback_selection import callbacks_in
-from tapedeck_standin.gateway.sam import Gateway
+from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.client import DIALECTS, FunctionClient
 from tests.wire.callbacks import checked_callbacks

@@ -35,7 +35,7 @@ from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_e
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.aws.backend import make_full_client, stream_of
 from tapedeck_standin.aws.event_sources import StreamSource
-from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.function_loader import make_invoke
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
 from tapedeck_standin.aws.standard_queue_source import StandardQueueSender, StandardQueueSource
@@ -54,9 +54,9 @@ from tapedeck_standin.control.telephony import TelephonyRoutes
 from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
+from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
-from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
 from tapedeck_standin.scheduler.scheduler import Scheduler
@@ -114,7 +114,7 @@ def build_application(
         account: default account of control requests, 32 hex digits.
         report: receives a log line for each request, for each warning, for each event that has no effect, and for each
             callback to a host that is not allowed.
-        port: the port that Lambda events contain.
+        port: the port for HTTP.
         setting: further options.
 
     The functions of this process use its environment until another one is installed.
@@ -149,7 +149,7 @@ def build_application(
         )
     )
     os.environ["PUBLIC_URL"] = origin
-    gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
+    gateway = Gateway(template.routes, invoke := make_invoke(root), clock)
     settings = Settings.read()
     account_data = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
     captures = CaptureBucket(make_full_client("s3"), settings.media_bucket)
@@ -160,25 +160,23 @@ def build_application(
         else None
     )
     database = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
-    callback_source = ReorderingDeliverer(
-        load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults
-    )
+    callback_source = ReorderingDeliverer(partial(invoke, "deliver_callback"), queues.callbacks, callback_log, faults)
     unfinished = UnfinishedWork(
         engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
         DeliveryTable(database), PendingWorkIndex(database),
     )  # fmt: skip
     scheduler = Scheduler(
         StreamSource(
-            stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
+            stream_of(settings.recordings_table).drain, partial(invoke, "publish_changes"),
             max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
         ),
         engine,
-        StandardQueueSource(queues.finishing, load_handler(root, "finish_recording")),
+        StandardQueueSource(queues.finishing, partial(invoke, "finish_recording")),
         queues.callbacks,
         callback_source,
         callback_log,
         unfinished,
-        partial(load_handler(root, "reconcile"), {}, None),
+        partial(invoke, "reconcile", {}),
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
@@ -217,7 +215,7 @@ def build_application(
             _replay,
             faults,
             routed,
-            lambda event: load_handler(root, "list_unsettled")(event, None),
+            partial(invoke, "list_unsettled"),
         ).routes,
         EventRoutes(
             registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock

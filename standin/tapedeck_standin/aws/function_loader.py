@@ -1,18 +1,20 @@
-"""Import Lambda functions into this process: each `functions/<operation>/app.py` as a separate module."""
+"""Import Lambda functions into this process, each at its first use: `functions/<operation>/app.py` as a module."""
 
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
+_LOADING: Final = threading.Lock()
 
-@cache
+
 def load_handler(root: Path, operation: str) -> Handler:
-    """Return the handler of an operation; cached. Its environment variables must be set before.
+    """Return the handler of an operation; loaded once. Its environment variables must be set before.
 
     Args:
         root: the root of the project.
@@ -21,6 +23,21 @@ def load_handler(root: Path, operation: str) -> Handler:
     Raises:
         FileNotFoundError: the operation does not exist.
     """
+    with _LOADING:
+        return _load(root, operation)
+
+
+def make_invoke(root: Path) -> Callable[..., Any]:
+    """Return a function that invokes an operation with an event; it loads the operation at its first event."""
+
+    def invoke(operation: str, event: Mapping[str, Any], context: object = None) -> Any:  # noqa: ANN401 - any JSON
+        return load_handler(root, operation)(event, context)
+
+    return invoke
+
+
+@cache
+def _load(root: Path, operation: str) -> Handler:
     # --8<-- [start:load]
     path = root / "functions" / operation / "app.py"
     if not path.is_file():

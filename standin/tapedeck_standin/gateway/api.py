@@ -22,6 +22,7 @@ from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import collapse_slashes, is_engine_path, is_list_of_accounts, split
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import FaultAction, Faults
+from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import (
     ApiRequestLog,
@@ -31,7 +32,6 @@ from tapedeck_standin.gateway.request_log import (
     code_of,
     fields_of,
 )
-from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.gateway.warning_log import LoggedWarning, WarningLog
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 

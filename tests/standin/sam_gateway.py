@@ -1,4 +1,4 @@
-"""SAM's local gateway, invoking the functions in this process.
+"""SAM's local gateway, to compare its events with those of the stand-in's gateway.
 
 SAM's routing, event format and response parsing are unchanged. Its error pages, redirects and slash normalization,
 which a deployed HTTP API lacks, are disabled: every request without a route reaches `$default`.
@@ -9,7 +9,6 @@ import io
 import json
 import re
 import sys
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,7 +25,6 @@ from samcli.local.apigw.route import Route
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.template import parse_template
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
@@ -47,26 +45,21 @@ class Output(Protocol):
         """Write the response as JSON text."""
 
 
-class FunctionRunner:
-    """Invokes functions in this process; SAM's own runner starts containers.
+class RecordingRunner:
+    """Records each event in place of running a function; SAM's own runner starts containers."""
 
-    Args:
-        root: the folder that contains `functions/`.
-        operations: names of the functions' folders, by logical id.
-    """
-
-    def __init__(self, root: Path, operations: Mapping[str, str]) -> None:
-        self._handlers = {name: load_handler(root, operation) for name, operation in operations.items()}
-        self.operations = operations
+    def __init__(self) -> None:
+        self.invoked: list[tuple[str, dict[str, Any]]] = []
+        self.reply: Any = {"statusCode": 204}
 
     def is_debugging(self) -> bool:
         """Return False; part of SAM's runner interface."""
         return False
 
-    def invoke(self, function: str, event: str, stdout: Output, **_: Any) -> None:  # noqa: ANN401 - SAM's signature
-        """Invoke a function with a JSON event and write its JSON response."""
-        reply = self._handlers[function](json.loads(event), None)
-        stdout.write_str(json.dumps(reply))
+    def invoke(self, function: str, event: str, stdout: Output, **_: Any) -> None:
+        """Record a JSON event and write the reply."""
+        self.invoked.append((function, json.loads(event)))
+        stdout.write_str(json.dumps(self.reply))
 
 
 class _NoTelemetry:
@@ -80,7 +73,7 @@ class _NoTelemetry:
 class _RawPathRequest(Request):
     """A request with all slashes of its path: Werkzeug strips leading ones, a deployed API does not."""
 
-    def __init__(self, environ: dict[str, Any], *more: Any, **named: Any) -> None:  # noqa: ANN401 - Flask's signature
+    def __init__(self, environ: dict[str, Any], *more: Any, **named: Any) -> None:
         super().__init__(environ, *more, **named)
         self.path = environ[_PATH]
 
@@ -102,16 +95,16 @@ def _read_api(template: Path, _modified: int) -> Api:
     return api
 
 
-class Gateway(LocalApigwService):  # type: ignore[misc] # published without types
+class SamGateway(LocalApigwService):  # type: ignore[misc] # published without types
     """SAM's gateway for the routes of a template.
 
     Args:
         template: path of the template.
-        runner: invokes the functions.
+        runner: records the events.
         port: the port that Lambda events contain.
     """
 
-    def __init__(self, template: Path, runner: FunctionRunner, port: int) -> None:
+    def __init__(self, template: Path, runner: RecordingRunner, port: int) -> None:
         local_apigw_service.EventTracker = _NoTelemetry
         super().__init__(api=_read_api(template, template.stat().st_mtime_ns), lambda_runner=runner, port=port)
         self.create()
@@ -136,18 +129,6 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         sent = [header for header in response.headers if header != _ADDED_BY_SAM]
         headers = tuple((name, value) for name, value in sent if name.lower() not in added)
         return ServerResponse(response.status_code, headers, response.get_data())
-
-    def operation_of(self, incoming: ServerRequest) -> str | None:
-        """Return the name of the function for a request; None without a route."""
-        try:
-            endpoint, _ = self._app.url_map.bind_to_environ(_environ(incoming)).match()
-        except HTTPException:
-            return None
-        route = self._dict_of_routes.get(self._route_key(incoming.method, endpoint))
-        if route is None or route is self._default_route or endpoint == _DEFAULT_RULE:
-            return None
-        operation: str = self.lambda_runner.operations[route.function_name]
-        return operation
 
     def get_request_methods_endpoints(self, flask_request: Request) -> tuple[str, str]:
         """Return the method and the rule of a request: that of `$default` if the template has no route.
@@ -175,7 +156,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
     def _default_route(self) -> Route:
         return self._dict_of_routes[self._route_key("GET", _DEFAULT_RULE)]
 
-    def _invoke_default(self, _error: HTTPException) -> Any:  # noqa: ANN401 - Flask's signature
+    def _invoke_default(self, _error: HTTPException) -> Any:
         """Invoke `$default` if Flask has no rule for the path or the method."""
         request.url_rule = None
         return self._request_handler()
