@@ -16,7 +16,7 @@ from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS
-from tapedeck_standin.control import api_keys, engines, events, inspection, schemas, telephony
+from tapedeck_standin.control import api_keys, engines, events, inspection, listing, schemas, telephony
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
 from tapedeck_standin.control.router import ROOT, ControlRouter
@@ -35,6 +35,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     nothing: Any = None
     parts = [
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
+        listing.ListRoutes(nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, (), nothing).routes,
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         engines.EngineRoutes(nothing, nothing, nothing).routes,
@@ -69,7 +70,7 @@ def _models_of(route: ControlRoute) -> list[type[BaseModel]]:
     """Return the models that a handler parses its body or query with."""
     source = _source_of(getattr(route.handle, "__func__", route.handle))
     names = ["ControlQuery"] if "self._account(" in source else _READS.findall(source)
-    return [getattr(inspection, name, None) or getattr(schemas, name) for name in names]
+    return [getattr(listing, name, None) or getattr(inspection, name, None) or getattr(schemas, name) for name in names]
 
 
 def _fields_of(route: ControlRoute) -> str:
@@ -130,6 +131,8 @@ def _title(model: type[BaseModel]) -> str:
         return "every `POST`"
     if model.__name__ == "ControlQuery":
         return "the query of every `GET` and `DELETE`"
+    if model is listing.PageQuery:
+        return ", ".join(routes)
     parts = {"Fixtures": "the file", "RecordingFixture": "a recording", "ApiKeyFixture": "a key"}
     return parts.get(model.__name__, routes[0] if routes else "")
 

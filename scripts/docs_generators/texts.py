@@ -237,9 +237,33 @@ ALARM_ACTIONS: Final = {
 
 _ACCOUNT: Final = "the stand-in's account if it is left out"
 
+_LISTS: Final = "[Lists](#lists)"
+_LIMIT: Final = "how many entries an answer has at most"
+_AFTER: Final = "the sid of the entry after which the list goes on, as in `next`"
+
 CONTROL_ROUTES: Final = {
     "GET /_standin/health": ("reports that the stand-in answers requests", '200 `{"status"}`'),
     "POST /_standin/calls": ("creates a call", "201 with the call"),
+    "GET /_standin/calls": (
+        "lists the calls, newest first, with numbers, parent and conference",
+        f'200 `{{"calls", "next"}}`, see {_LISTS}',
+    ),
+    "GET /_standin/conferences": (
+        "lists the conferences, newest first, with the participants that are in them",
+        f'200 `{{"conferences", "next"}}`, see {_LISTS}',
+    ),
+    "GET /_standin/recordings": (
+        "lists the recordings that are not deleted, newest first",
+        f'200 `{{"recordings", "next"}}`, see {_LISTS}',
+    ),
+    "GET /_standin/accounts": (
+        "lists the accounts, newest first, without their secrets",
+        f'200 `{{"accounts", "next"}}`, see {_LISTS}',
+    ),
+    "GET /_standin/fixtures": (
+        "lists the sids of what the [fixtures](#fixtures) created, by kind, in the order of the file",
+        '200 `{"fixtures"}`',
+    ),
     "POST /_standin/calls/{sid}/hangup": ("ends a call and its recordings", "200 with the call"),
     "POST /_standin/conferences": (
         "creates a conference and its calls",
@@ -341,6 +365,14 @@ CONTROL_FIELDS: Final = {
     "CreateApiKeyRequest.secret": "the secret; a generated one by default",
     "CreateApiKeyRequest.friendly_name": "the key's name",
     "ControlQuery.account": f"the account; {_ACCOUNT}",
+    "PageQuery.limit": _LIMIT,
+    "PageQuery.after": _AFTER,
+    "CallsQuery.limit": _LIMIT,
+    "CallsQuery.after": _AFTER,
+    "CallsQuery.status": "only calls with this status",
+    "CallsQuery.number": "only calls from or to this number or address",
+    "AccountsQuery.limit": _LIMIT,
+    "AccountsQuery.after": _AFTER,
     "CallbacksQuery.sid": "only callbacks of this recording, conference or call",
     "CallbacksQuery.event": "only this event, by its name in the subscription or in the callback",
     "CallbacksQuery.wait": "seconds of real time to wait for the first match",

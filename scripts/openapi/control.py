@@ -23,6 +23,7 @@ from tapedeck_standin.control.inspection import (
     UnsettledFilter,
     WarningsQuery,
 )
+from tapedeck_standin.control.listing import AccountsQuery, CallsQuery, ListRoutes, PageQuery
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
 from tapedeck_standin.control.telephony import TelephonyRoutes
@@ -124,6 +125,23 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "reset_account", "State", "Delete everything of an account but the account and its keys", {204: None},
         schemas.ControlRequest,
     ),
+    ("GET", "/calls"): Operation(
+        "list_calls", "State", "List the calls, newest first", {200: "Calls"}, query=CallsQuery
+    ),
+    ("GET", "/conferences"): Operation(
+        "list_conferences", "State", "List the conferences, newest first", {200: "Conferences"}, query=PageQuery
+    ),
+    ("GET", "/recordings"): Operation(
+        "list_recordings", "State", "List the recordings that are not deleted, newest first", {200: "Recordings"},
+        query=PageQuery,
+    ),
+    ("GET", "/accounts"): Operation(
+        "list_accounts", "State", "List the accounts, newest first, without their secrets", {200: "Accounts"},
+        query=AccountsQuery,
+    ),
+    ("GET", "/fixtures"): Operation(
+        "list_fixtures", "State", "List the sids of what the fixtures created", {200: "Fixtures"}
+    ),
     ("GET", "/health"): Operation("get_health", "State", "Check that the stand-in responds", {200: "Health"}),
     ("GET", "/requests"): Operation(
         "list_requests", "Inspection", "List the requests to the API, oldest first", {200: "Requests"},
@@ -172,6 +190,7 @@ def served_routes() -> set[tuple[str, str]]:
     """Return method and path of every route that the control API serves."""
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
+        ListRoutes(absent, absent, absent, absent).routes,
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,
@@ -334,6 +353,8 @@ def _query(model: type[BaseModel]) -> Iterator[Schema]:
         schema = {key: value for key, value in plain.items() if key not in {"title", "default", "description"}}
         if definition.get("default") is not None:
             schema["default"] = definition["default"]
+        if name == "after":
+            schema["pattern"] = f"^((AC|CA|CF|RE){HEX}{{32}}|{UUID})$"
         if name == "account":
             schema["pattern"] = _either(ResourceType.ACCOUNT)
         if name == "sid":
@@ -345,6 +366,10 @@ def _query(model: type[BaseModel]) -> Iterator[Schema]:
 
 
 _QUERY_TEXTS: Final = {
+    "limit": "How many entries an answer has at most.",
+    "after": "The sid of the entry after which the list goes on, as in `next`, in either dialect.",
+    "status": "Only calls with this status.",
+    "number": "Only calls from or to this number or address.",
     "what": "Only this kind.",
     "overdue": "Only what is overdue.",
     "account": "The sid of the account, in either dialect.",

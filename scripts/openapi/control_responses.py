@@ -8,7 +8,8 @@ from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.engine_command import CommandKind
 from tapedeck.domain.engine_event import EventOutcome, EventRefusal
-from tapedeck.domain.recording import RecordingStatus
+from tapedeck.domain.participant import ParticipantStatus
+from tapedeck.domain.recording import RecordingStatus, Source
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck.operations.engine_registration import PresenceState
@@ -29,6 +30,11 @@ def _object(description: str, **properties: Schema) -> Schema:
 
 def _list(component: str) -> Schema:
     return {"type": "array", "items": {"$ref": REFERENCE.format(model=component)}}
+
+
+def _page(title: str, name: str, component: str) -> Schema:
+    following = {"anyOf": [{"$ref": REFERENCE.format(model="Sids")}, {"type": "null"}]}
+    return _object(f"{title}, newest first; `next` is null at the end.", **{name: _list(component), "next": following})
 
 
 def _choice(values: type[StrEnum]) -> Schema:
@@ -52,6 +58,7 @@ def response_schemas() -> dict[str, Schema]:
     error = _object("What is wrong.", message=text, field=text_or_null)
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
+        "Accounts": _page("Accounts", "accounts", "ListedAccount"),
         "ApiKey": _object("A new API key.", sid=sids, secret=text, friendly_name=text),
         "Attempt": _object(
             "One attempt to deliver a callback.", at=time, status=number_or_null, error=text_or_null,
@@ -64,11 +71,13 @@ def response_schemas() -> dict[str, Schema]:
             attempts=_list("Attempt"),
         ),
         "Callbacks": _object("Callbacks, oldest first.", callbacks=_list("Callback")),
+        "Calls": _page("Calls", "calls", "ListedCall"),
         "Clock": _object("The time after the advance.", now=time),
         "Conference": _object(
             "A conference.", sid=sids, friendly_name=text, status=_choice(ConferenceStatus), calls=_list("Call"),
             recordings=_list("Recording"),
         ),
+        "Conferences": _page("Conferences", "conferences", "ListedConference"),
         "Engine": _object(
             "A media engine.", name=text, accounts=accounts,
             presence={"type": "string", "enum": [str(state) for state in PresenceState]}, seen_at=number_or_null,
@@ -89,11 +98,41 @@ def response_schemas() -> dict[str, Schema]:
             then={"$ref": REFERENCE.format(model="FaultAction")}, hits=number,
         ),
         "Faults": _object("Faults, oldest first.", faults=_list("Fault")),
+        "Fixture": _object("A resource of a fixtures file.", sid=sids),
+        "Fixtures": _object(
+            "What the fixtures created.",
+            fixtures=_object(
+                "The sids by kind, in the order of the file.", calls=_list("Fixture"), conferences=_list("Fixture"),
+                recordings=_list("Fixture"), keys=_list("Fixture"),
+            ),
+        ),
         "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
         "Id": _object("What was accepted.", id=text),
         "Left": _object("The work that is left.", left=_list("WorkLeft")),
+        "ListedAccount": _object(
+            "An account; `keys` is how many API keys it has.", sid=sids, created=time, keys=number,
+            is_default={"type": "boolean"},
+        ),
+        "ListedCall": _object(
+            "A call in the list.", sid=sids, status=_choice(CallStatus),
+            direction={"type": "string", "enum": ["inbound", "outbound-api", "outbound-dial"]}, to=text,
+            parent=sids_or_null, conference=sids_or_null, **{"from": text},
+        ),
+        "ListedConference": _object(
+            "A conference in the list, with the participants that are in it.", sid=sids, friendly_name=text,
+            status=_choice(ConferenceStatus), participants=_list("ListedParticipant"),
+        ),
+        "ListedParticipant": _object(
+            "A participant that is in a conference.", call=sids, status=_choice(ParticipantStatus), label=text_or_null,
+            muted={"type": "boolean"}, hold={"type": "boolean"}, coaching={"type": "boolean"},
+        ),
+        "ListedRecording": _object(
+            "A recording in the list.", sid=sids, status=_choice(RecordingStatus), call=sids_or_null,
+            conference=sids_or_null, source=_choice(Source), channels=number, duration=number_or_null,
+        ),
         "NewEngine": _object("A new media engine.", name=text, accounts=accounts, token=text),
         "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
+        "Recordings": _page("Recordings", "recordings", "ListedRecording"),
         "Request": _object(
             "A request to the API and its outcome.", id=text, at=time, method=text, path=text, operation=text_or_null,
             fields=parameters, status=number_or_null, code=number_or_null, parameter=text_or_null,

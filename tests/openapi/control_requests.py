@@ -98,6 +98,8 @@ class _Run:
         for name, most in _MOST.items():
             if name in given:
                 given[name] = min(given[name], most)
+        if operation == "list_accounts":
+            given.pop("after", None)  # must be an account that exists
         if operation == "create_conference":
             if given.get("status") == "in-progress":
                 given["participants"] = 2

@@ -13,6 +13,7 @@ from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, ids_in, without_ids
 
+NO_JSON = """the body is not a JSON object: send JSON, such as curl -d '{"account": "AC…"}'"""
 CALL: dict[str, Any] = {"sid": "CA", "status": "in-progress", "recordings": []}
 UNKNOWN = "01" * 16
 
@@ -29,7 +30,7 @@ def assert_error(answer: Answer, status: int, field: str | None, message: str | 
         assert answer.body["error"]["message"] == message
     elif status == 400:
         text = answer.body["error"]["message"]
-        assert text.startswith(f"{field}: ") if field is not None else text == "the body is not a JSON object"
+        assert text.startswith(f"{field}: ") if field is not None else text == NO_JSON
 
 
 def assert_response(answer: Answer, status: int, body: Any) -> list[str]:
@@ -464,8 +465,11 @@ def test_unknown_path_is_404_and_wrong_method_405(anonymous: ControlClient) -> N
     """An unknown path is 404; a known path with another method is 405."""
     for path in ("", "/", "/nothing", "/calls/", "/calls/x", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
         assert_error(anonymous.post(path), 404, None, "no such path; see docs/reference/control-api.md")
-    for path in ("/calls", "/calls/x/hangup", "/conferences", "/conferences/x/end", "/accounts", "/reset"):
+    for path in ("/calls/x/hangup", "/conferences/x/end", "/keys", "/reset"):
         assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path supports only POST")
+    for path in ("/calls", "/conferences", "/accounts"):
+        answer = anonymous.request("PUT", f"/_standin{path}")
+        assert_error(answer, 405, None, "this path supports only GET and POST")
     assert_error(anonymous.post("/health"), 405, None, "this path supports only GET")
     assert anonymous.request("GET", "/_standin/health?x=1").status == 200
     assert anonymous.request("HEAD", "/_standin/calls").text == ""
@@ -480,6 +484,21 @@ def test_accepts_any_content_type(control: ControlClient) -> None:
     """A JSON body is accepted with any content type, also the one that `curl -d` sends."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert control.post("/calls", {"status": "busy"}, headers=headers).body["status"] == "busy"
+
+
+@pytest.mark.parametrize("path", ["/calls", "/clock", "/faults", "/events", "/engines", "/keys"])
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("application/x-www-form-urlencoded", b"advance=60&to=%2B12025550123"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="to"\r\n\r\n1\r\n--x--'),
+        ("text/plain", b"sixty seconds"),
+    ],
+)
+def test_a_form_is_no_json(anonymous: ControlClient, path: str, content_type: str, content: bytes) -> None:
+    """A body that is no JSON is 400, and the answer says to send JSON, with an example."""
+    answer = anonymous.post(path, content, headers={"Content-Type": content_type})
+    assert (answer.status, answer.body) == (400, {"error": {"message": NO_JSON, "field": None}})
 
 
 def _items_of(account: str) -> list[Any]:

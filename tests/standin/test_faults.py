@@ -98,6 +98,34 @@ def test_suggests_the_nearest_route(
         assert shown["nearest"] == expected
 
 
+@pytest.mark.parametrize("dialect", ["twilio", "signalwire"])
+@pytest.mark.parametrize("suffix", ["", ".json"])
+@pytest.mark.parametrize(
+    ("below", "instead"),
+    [
+        ("/Calls", "POST /_standin/calls"),
+        ("/Conferences", "POST /_standin/conferences"),
+        ("/Conferences/{conference}/Recordings", "POST /_standin/conferences/{sid}/recordings"),
+    ],
+)
+def test_what_only_the_control_api_creates_is_named(
+    control: ControlClient, api: HttpFunctionClient, suffix: str, below: str, instead: str
+) -> None:
+    """A request that would create a call or a conference names the route of the control API (C-333)."""
+    path = api.base + below.format(conference=api.dialect.format_sid(ResourceType.CONFERENCE, new_id(0))) + suffix
+    assert api.request("POST", path, form={"To": "+12025550123"}).status == 405
+    (shown,) = logged_requests(control)
+    assert (shown["operation"], shown["status"], shown["path"], shown["nearest"]) == (None, 405, path, instead)
+
+
+def test_the_control_api_creates_accounts(control: ControlClient, standin: StandIn, account: TestAccount) -> None:
+    """A request that would create an account names the route of the control API (C-333)."""
+    api = HttpFunctionClient(TWILIO, account.id, account.token, standin=standin)
+    assert api.request("POST", "/2010-04-01/Accounts.json", form={"FriendlyName": "a"}).status == 405
+    (shown,) = logged_requests(control)
+    assert shown["nearest"] == "POST /_standin/accounts"
+
+
 def test_request_without_account_is_logged_by_credentials(
     standin: StandIn, control: ControlClient, anonymous: ControlClient, account: TestAccount
 ) -> None:

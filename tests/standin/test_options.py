@@ -67,7 +67,7 @@ def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, 
             raise AssertionError("\n".join(output))
         created = [line for line in output if line.startswith(("api_key ", "call ", "conference ", "recording "))]
         port = int(ready["url"].rpartition(":")[2])
-        yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), created
+        yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, output), created
     finally:
         process.kill()
         process.communicate()
@@ -303,7 +303,11 @@ recordings:
 
 @pytest.mark.ci
 def test_prints_every_fixture(tmp_path: Path) -> None:
-    """Every resource has its own line, also unnamed ones, duplicate names and a conference's own recording."""
+    """Every resource has its own line, also unnamed ones, duplicate names and a conference's own recording.
+
+    The line of readiness and `GET /_standin/fixtures` have the sids by kind, in the order of the file; the recording
+    that a conference's `record` started comes last.
+    """
     file = tmp_path / "fixtures.yaml"
     file.write_text(DUPLICATE_FIXTURES)
     with running_standin("--fixtures", str(file), "--store", "memory") as (standin, created):
@@ -311,9 +315,15 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
         # The list order within one millisecond is undefined.
         conferences = api.get("Conferences").body["conferences"]
         recordings = api.get("Recordings").body["recordings"]
+        listed = ControlClient(standin).get("/fixtures").body["fixtures"]
     kinds = [line.split()[0] for line in created]
     assert kinds == ["call", *["conference"] * 4, *["recording"] * 4]
     own = [line.split()[1] for line in created]
+    assert {kind: [each["sid"]["twilio"] for each in entries] for kind, entries in listed.items()} == {
+        "calls": own[:1], "conferences": own[1:5], "recordings": [*own[6:], own[5]], "keys": [],
+    }  # fmt: skip
+    ready = json.loads(standin.lines[-1].removeprefix("TAPEDECK_READY "))
+    assert (list(ready), ready["fixtures"]) == (["url", "https_url", "ca_file", "fixtures"], listed)
     assert sorted(own[1:5]) == sorted(conference["sid"] for conference in conferences)
     assert sorted(own[5:]) == sorted(recording["sid"] for recording in recordings)
     of_conferences = [each["conference_sid"] for each in recordings if each["conference_sid"] is not None]

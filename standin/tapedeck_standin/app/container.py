@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ import click
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.adapters.kms import KmsDecryptor
@@ -46,8 +47,9 @@ from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
-from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures
+from tapedeck_standin.control.fixtures import CreatedResource, FixtureLoader, Fixtures, FixtureSids
 from tapedeck_standin.control.inspection import InspectionRoutes
+from tapedeck_standin.control.listing import ListRoutes
 from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
@@ -81,7 +83,7 @@ class AppOptions:
     `seeded_random`: source of reproducible ids and secrets; None for the system's randomness.
     `origin`: scheme and host that responses and callbacks contain; empty for this machine.
     `names`: further host names that the control API accepts.
-    `fixtures`: resources to create at start-up.
+    `fixtures`: resources to create at start-up; `fixture_sids` gets their sids.
     `from_anywhere`: accept control requests from other machines.
     `engine`: the media engine: the simulated one, an external one, or none.
     `api_hosts`: hosts that the API answers besides those of `HostGuard`; None: any, with any origin.
@@ -92,6 +94,7 @@ class AppOptions:
     origin: str = ""
     names: frozenset[str] = frozenset()
     fixtures: Fixtures | None = None
+    fixture_sids: FixtureSids = field(default_factory=FixtureSids)
     from_anywhere: bool = False
     engine: EngineMode = "simulated"
     api_hosts: frozenset[str] | None = None
@@ -203,10 +206,12 @@ def build_application(
         return (each.registered.engine for each in engines.list())
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
+    resources, participants = ResourceTable(database), ParticipantTable(database)
     parts = [
         TelephonyRoutes(
             telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, list_engines
         ).routes,
+        ListRoutes(registry, api_services.lists, participants.list_participants, setting.fixture_sids.body).routes,
         InspectionRoutes(
             registry,
             request_log,
@@ -240,11 +245,9 @@ def build_application(
         engine.step()  # its session must be older than everything that it has
     if setting.fixtures is not None:
         # No engine need be alive: what a file describes exists when the stand-in is ready.
-        recordings = Recordings(ResourceTable(database), clock)
+        recordings = Recordings(resources, clock)
         loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
-        for created in loader.create(setting.fixtures):
-            sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
-            report(" ".join([created.kind.name.lower(), *sids]))
+        _report_fixtures(loader.create(setting.fixtures), setting.fixture_sids, report)
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(captures, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
@@ -270,6 +273,15 @@ class Queues:
         # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
         dead_callbacks = make(name="callbacks.fifo-dead", dead_letters=None)
         return cls(make(name="callbacks.fifo", dead_letters=dead_callbacks), finishing)
+
+
+def _report_fixtures(
+    made: Iterable[CreatedResource], fixture_sids: FixtureSids, report: Callable[[str], object]
+) -> None:
+    for created in made:
+        fixture_sids.add(created)
+        sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
+        report(" ".join([created.kind.name.lower(), *sids]))
 
 
 def _outbound_clients(

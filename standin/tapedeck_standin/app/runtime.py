@@ -138,7 +138,8 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
                 http.start(application.answer)
                 https.start(application.answer, identity.tls)
                 host = client_host(options.host)
-                yield Addresses(f"http://{host}:{http.port}", f"https://{host}:{https.port}", identity.ca_file)
+                sids = setting.fixture_sids.body() if options.fixtures is not None else None
+                yield Addresses(f"http://{host}:{http.port}", f"https://{host}:{https.port}", identity.ca_file, sids)
             finally:
                 application.stop()
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb.client import DynamoDBTable, Item
+from tapedeck.adapters.dynamodb.client import DynamoDBTable, Item, from_attributes
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import deliveries_partition
 from tapedeck.adapters.dynamodb.items import (
@@ -21,9 +22,19 @@ from tapedeck.settings import Settings
 _MAX_DELETED_AT_ONCE: Final = 25
 """DynamoDB's limit for deletions in one request."""
 
+_ACCOUNT: Final = "ACCOUNT"
 _PARTICIPANT: Final = "PART#"
 _ROWS: Final = ("CALLS", "CONFS", "RECS", "RECS-DELETED")
 """The lists of an account: each row names the partition of its resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """An account without its secrets: `created` in seconds since the epoch, `keys`: how many API keys it has."""
+
+    id: str
+    created: int
+    keys: int
 
 
 class AccountData:
@@ -42,12 +53,23 @@ class AccountData:
         self._s3 = s3
         self._bucket = settings.media_bucket
         self._table = settings.recordings_table
+        self._credentials_table = settings.credentials_table
         self._database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
         self._credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
 
     def exists(self, account: str) -> bool:
         """Return whether the account exists."""
         return self._credentials.get_account(account) is not None
+
+    def accounts(self) -> list[StoredAccount]:
+        """Return all accounts, newest first, then by id."""
+        found = []
+        for page in self._dynamodb.get_paginator("scan").paginate(TableName=self._credentials_table):
+            for item in map(from_attributes, page["Items"]):
+                kind, _, account = item["PK"].partition("#")
+                if kind == _ACCOUNT:
+                    found.append(StoredAccount(account, item["created"], len(item["keys"])))
+        return sorted(found, key=lambda each: (-each.created, each.id))
 
     def api_key(self, key: str) -> ApiKey | None:
         """Return the API key with this id, of any account; None if there is none."""

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidState, NameInUse
@@ -101,10 +102,40 @@ class Fixtures(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CreatedResource:
-    """A resource that was created from the fixtures."""
+    """A resource that was created from the fixtures; `is_implied`: a recording that a conference's `record` started."""
 
     kind: ResourceType
     id: str
+    is_implied: bool = False
+
+
+class FixtureSids:
+    """The sids of what the fixtures created; empty without a fixtures file."""
+
+    def __init__(self) -> None:
+        self._created: list[CreatedResource] = []
+
+    def add(self, created: CreatedResource) -> None:
+        """Add a resource, each kind in the order of the file."""
+        self._created.append(created)
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON representation: by kind, in the order of the file.
+
+        Recordings that `record` of a conference started follow those of the file, so that places are those of the file.
+        """
+        listed: dict[str, Any] = {name: [] for name in _KINDS.values()}
+        for each in sorted(self._created, key=lambda created: created.is_implied):
+            listed[_KINDS[each.kind]].append({"sid": format_sid_in_both_dialects(each.kind, each.id)})
+        return listed
+
+
+_KINDS: Final = {
+    ResourceType.CALL: "calls",
+    ResourceType.CONFERENCE: "conferences",
+    ResourceType.RECORDING: "recordings",
+    ResourceType.API_KEY: "keys",
+}
 
 
 class FixtureLoader:
@@ -189,7 +220,8 @@ class FixtureLoader:
             except NameInUse as error:
                 raise InvalidFixtures(f"conferences.{place}: another live conference has this name") from error
             yield CreatedResource(ResourceType.CONFERENCE, made.conference.id)
-            yield from (CreatedResource(ResourceType.RECORDING, recording.id) for recording in made.recordings)
+            for recording in made.recordings:
+                yield CreatedResource(ResourceType.RECORDING, recording.id, is_implied=True)
             # A live conference takes precedence over ended ones of its name.
             if made.conference.is_live or (account, fixture.friendly_name) not in ids:
                 ids[account, fixture.friendly_name] = made.conference.id

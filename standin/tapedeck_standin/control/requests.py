@@ -20,6 +20,8 @@ Action = Callable[[ServerRequest, str], Result]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+NO_JSON_OBJECT: Final = """the body is not a JSON object: send JSON, such as curl -d '{"account": "AC…"}'"""
+
 _OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
@@ -83,7 +85,7 @@ def read_object(request: ServerRequest) -> dict[str, Any]:
     try:
         return _OBJECT.validate_json(_body_within_limit(request) or b"{}")
     except ValidationError as invalid:
-        raise ControlError(400, "the body is not a JSON object") from invalid
+        raise ControlError(400, NO_JSON_OBJECT) from invalid
 
 
 def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
@@ -109,7 +111,7 @@ def control_error_of(invalid: ValidationError, model: type[BaseModel]) -> Contro
     field = str(first["loc"][0]) if first["loc"] else None
     # A model validator reports no location: it raises errors whose type is the field's name.
     field = field or (first["type"] if first["type"] in model.model_fields else None)
-    message = "the body is not a JSON object" if field is None else f"{field}: {first['msg']}"
+    message = NO_JSON_OBJECT if field is None else f"{field}: {first['msg']}"
     return ControlError(400, message, field)
 
 

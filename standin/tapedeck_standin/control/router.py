@@ -4,7 +4,7 @@ The option `--control-from-anywhere` admits other machines, which a container ne
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from typing import Final
 
@@ -39,10 +39,11 @@ class ControlRouter:
         self._lock = threading.Lock()
         self._names = KNOWN_NAMES | names
         self._from_anywhere = from_anywhere
-        self._routes: ControlRoutes = {
+        self._routes: dict[tuple[str, ...], Mapping[str, ControlRoute]] = {
             ("health",): {"GET": ControlRoute(_report_health, waits=True)},
-            **{segments: methods for part in parts for segments, methods in part.items()},
         }
+        for segments, methods in (route for part in parts for route in part.items()):
+            self._routes[segments] = {**self._routes.get(segments, {}), **methods}
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request; the body of an error is `{"error": {"message", "field"}}`."""
@@ -91,7 +92,7 @@ class ControlRouter:
         if methods is None:
             raise ControlError(404, "no such path; see docs/reference/control-api.md")
         if request.method not in methods:
-            raise ControlError(405, f"this path supports only {' and '.join(methods)}")
+            raise ControlError(405, f"this path supports only {' and '.join(sorted(methods))}")
         route = methods[request.method]
         try:
             # Handlers that block run without the lock.

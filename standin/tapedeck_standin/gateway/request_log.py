@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
-from tapedeck.http.routes import collapse_slashes, split
+from tapedeck.http.routes import collapse_slashes, is_list_of_accounts, split
 from tapedeck_standin.aws.template import Route
 from tapedeck_standin.clock import format_time
 from tapedeck_standin.http.messages import ServerRequest
@@ -27,6 +27,14 @@ MAX_COMPARED_CHARACTERS: Final = 300
 _SID: Final = re.compile(r"\A(?:[A-Z]{2}[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b")
 _VARIABLE: Final = re.compile(r"\A\{\w+\}")
 _PLACEHOLDER: Final = "{}"
+
+_CONTROL_ROUTES: Final = {
+    "Accounts": "POST /_standin/accounts",
+    "Calls": "POST /_standin/calls",
+    "Conferences": "POST /_standin/conferences",
+    f"Conferences/{_PLACEHOLDER}/Recordings": "POST /_standin/conferences/{sid}/recordings",
+}
+"""What the control API can create and the vendors' API of this project cannot, by the path below the account."""
 
 Fields = dict[str, str | list[str]]
 """Parameters by name; a list for a repeated name."""
@@ -42,7 +50,7 @@ class LoggedRequest:
     `code`: the vendor's error code.
     `parameter`: the invalid parameter, if one caused the error.
     `reason`: what is wrong with the parameter, the body or the state.
-    `nearest`: the most similar route, for a request without a route.
+    `nearest`: for a request without a route, the most similar route, or the route of the control API to use instead.
     """
 
     id: str
@@ -97,7 +105,12 @@ class RouteSuggester:
         self._routes = [(route, _outline(route.path)) for route in routes if route.path is not None]
 
     def nearest(self, method: str, path: str) -> str:
-        """Return the most similar route in API Gateway's notation, such as `GET /path/{Variable}`."""
+        """Return the most similar route in API Gateway's notation, such as `GET /path/{Variable}`.
+
+        What only the control API can create has the route of the control API (C-333).
+        """
+        if method == "POST" and (instead := _control_route(path)) is not None:
+            return instead
         matcher = SequenceMatcher(autojunk=False)
         # SequenceMatcher caches its analysis of the second sequence.
         matcher.set_seq2(_outline(path[:MAX_COMPARED_CHARACTERS]))
@@ -170,3 +183,12 @@ def _pairs_of(body: str) -> list[tuple[str, str]]:
 def _outline(path: str) -> str:
     """Replace the sids and variables of a path by a placeholder."""
     return "/".join(_SID.sub(_PLACEHOLDER, _VARIABLE.sub(_PLACEHOLDER, word)) for word in path.split("/"))
+
+
+def _control_route(path: str) -> str | None:
+    """Return the route of the control API that creates what a POST to this path would create; None without one."""
+    plain = collapse_slashes(path[:MAX_COMPARED_CHARACTERS])
+    if is_list_of_accounts(plain):
+        return _CONTROL_ROUTES["Accounts"]
+    parts = split(plain)
+    return _CONTROL_ROUTES.get(_outline("/".join(parts[1]))) if parts is not None else None

@@ -2,9 +2,10 @@
 
 import ipaddress
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -13,16 +14,19 @@ _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The URLs and the CA certificate of a running stand-in."""
+    """The URLs and the CA certificate of a running stand-in; `fixtures`: the sids of its fixtures, by kind, if any."""
 
     url: str
     https_url: str
     ca_file: Path
+    fixtures: Mapping[str, Any] | None = None
 
     @property
     def ready_line(self) -> str:
         """The line on standard output that signals readiness to programs."""
-        ready = {"url": self.url, "https_url": self.https_url, "ca_file": str(self.ca_file)}
+        ready: dict[str, Any] = {"url": self.url, "https_url": self.https_url, "ca_file": str(self.ca_file)}
+        if self.fixtures is not None:
+            ready["fixtures"] = self.fixtures
         return f"TAPEDECK_READY {json.dumps(ready)}"
 
 

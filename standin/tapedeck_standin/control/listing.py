@@ -1,0 +1,234 @@
+"""The control API's routes that list what there is: calls, conferences, recordings, accounts and fixtures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import Field
+
+from tapedeck.admin.endpoint import format_sid_in_both_dialects
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import parse_any_sid
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.page import MAX_PAGE_SIZE, Cursor, Page, PageRequest
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import ParentKind, Recording
+from tapedeck.operations.lists import CallFilter, ConferenceFilter, HasId, Lists, RecordingFilter
+from tapedeck_standin.aws.account_data import StoredAccount
+from tapedeck_standin.clock import format_time
+from tapedeck_standin.control.inspection import ControlQuery
+from tapedeck_standin.control.requests import (
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    read_query,
+)
+from tapedeck_standin.http.messages import ServerRequest
+
+MAX_LISTED: Final = 1_000
+"""Entries of one answer."""
+
+T = TypeVar("T", bound=HasId)
+Body = dict[str, Any]
+
+
+class PageQuery(ControlQuery):
+    """A page of a list: at most `limit` entries that follow the one with the sid `after`, newest first (C-332)."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = 50
+    after: str | None = None
+
+    def cursor(self, kind: ResourceType) -> Cursor | None:
+        """Return the position at which the page begins; None for the start.
+
+        Raises:
+            ControlError: `after` is not a sid of this kind.
+        """
+        if self.after is None:
+            return None
+        identifier = parse_any_sid(kind, self.after)
+        if identifier is None:
+            words = kind.name.lower().replace("_", " ")
+            raise ControlError(400, f"after: not the sid of the kind {words} in either format", "after")
+        return Cursor(identifier)
+
+
+class CallsQuery(PageQuery):
+    """Filter for calls."""
+
+    status: CallStatus | None = None
+    number: Annotated[str, Field(min_length=1)] | None = None
+
+
+class AccountsQuery(PageQuery):
+    """A page of the accounts, or one account."""
+
+
+class ListRoutes:
+    """Routes that list an account's calls, conferences and recordings, the accounts, and what the fixtures created.
+
+    Args:
+        registry: the known accounts.
+        lists: the lists of an account.
+        list_participants: returns a conference, and all participants that were ever in it.
+        get_fixtures: returns the sids of what a fixtures file created, by kind.
+    """
+
+    def __init__(
+        self,
+        registry: AccountRegistry,
+        lists: Lists,
+        list_participants: Callable[[str, str], tuple[Conference | None, Sequence[Participant]]],
+        get_fixtures: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._registry = registry
+        self._lists = lists
+        self._list_participants = list_participants
+        self._get_fixtures = get_fixtures
+
+    @property
+    def routes(self) -> ControlRoutes:
+        """The routes, by path and method."""
+        return {
+            ("calls",): {"GET": ControlRoute(self._list_calls)},
+            ("conferences",): {"GET": ControlRoute(self._list_conferences)},
+            ("recordings",): {"GET": ControlRoute(self._list_recordings)},
+            ("accounts",): {"GET": ControlRoute(self._list_accounts)},
+            ("fixtures",): {"GET": ControlRoute(self._list_fixtures)},
+        }
+
+    def _list_calls(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(CallsQuery, request)
+        account = self._registry.account(query.account_id)
+        wanted = CallFilter(status=query.status)
+        found, following = _collect(
+            lambda page: self._lists.calls(account, wanted, page),
+            query.cursor(ResourceType.CALL),
+            query.limit,
+            None if query.number is None else lambda call: query.number in {call.to, call.from_},
+        )
+        return _page("calls", ResourceType.CALL, [_call_body(call) for call in found], following)
+
+    def _list_conferences(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(PageQuery, request)
+        account = self._registry.account(query.account_id)
+        found, following = _collect(
+            lambda page: self._lists.conferences(account, ConferenceFilter(), page),
+            query.cursor(ResourceType.CONFERENCE),
+            query.limit,
+        )
+        bodies = [self._conference_body(conference) for conference in found]
+        return _page("conferences", ResourceType.CONFERENCE, bodies, following)
+
+    def _conference_body(self, conference: Conference) -> Body:
+        _, participants = self._list_participants(conference.account, conference.id)
+        inside = [each for each in participants if conference.is_live and each.is_inside]
+        return {
+            "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, conference.id),
+            "friendly_name": conference.name,
+            "status": str(conference.status),
+            "participants": [_participant_body(participant) for participant in inside],
+        }
+
+    def _list_recordings(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(PageQuery, request)
+        account = self._registry.account(query.account_id)
+        found, following = _collect(
+            lambda page: self._lists.recordings(account, RecordingFilter(), page),
+            query.cursor(ResourceType.RECORDING),
+            query.limit,
+        )
+        bodies = [_recording_body(recording) for recording in found]
+        return _page("recordings", ResourceType.RECORDING, bodies, following)
+
+    def _list_accounts(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(AccountsQuery, request)
+        known = self._registry.account_data.accounts()
+        if query.account is not None:
+            own = self._registry.account(query.account_id)
+            known = [each for each in known if each.id == own]
+        cursor = query.cursor(ResourceType.ACCOUNT)
+        places = [place for place, each in enumerate(known, 1) if cursor is not None and each.id == cursor.id]
+        if cursor is not None and not places:
+            raise ControlError(404, "the account does not exist", "after")
+        following = known[places[0] if places else 0 :]
+        shown = following[: query.limit]
+        last = shown[-1].id if len(following) > len(shown) else None
+        return _page("accounts", ResourceType.ACCOUNT, [self._account_body(each) for each in shown], last)
+
+    def _account_body(self, account: StoredAccount) -> Body:
+        return {
+            "sid": format_sid_in_both_dialects(ResourceType.ACCOUNT, account.id),
+            "created": format_time(account.created * 1000),
+            "keys": account.keys,
+            "is_default": account.id == self._registry.default,
+        }
+
+    def _list_fixtures(self, _request: ServerRequest, _param: str) -> Result:
+        return 200, {"fixtures": self._get_fixtures()}
+
+
+def _collect(
+    read: Callable[[PageRequest], Page[T]],
+    cursor: Cursor | None,
+    limit: int,
+    is_wanted: Callable[[T], bool] | None = None,
+) -> tuple[list[T], str | None]:
+    """Read pages until there are `limit` entries; return them, and the id after which the list goes on, if it does."""
+    found: list[T] = []
+    size = limit if is_wanted is None else MAX_PAGE_SIZE
+    while True:
+        page = read(PageRequest(size, cursor=cursor))
+        found += page.items if is_wanted is None else filter(is_wanted, page.items)
+        if len(found) >= limit:
+            goes_on = len(found) > limit or page.next is not None
+            return found[:limit], found[limit - 1].id if goes_on else None
+        if page.next is None:
+            return found, None
+        cursor = page.next
+
+
+def _page(name: str, kind: ResourceType, bodies: list[Body], after: str | None) -> Result:
+    return 200, {name: bodies, "next": _sid_or_null(kind, after)}
+
+
+def _sid_or_null(kind: ResourceType, identifier: str | None) -> dict[str, str] | None:
+    return format_sid_in_both_dialects(kind, identifier) if identifier is not None else None
+
+
+def _call_body(call: Call) -> Body:
+    return {
+        "sid": format_sid_in_both_dialects(ResourceType.CALL, call.id),
+        "status": str(call.status),
+        "direction": call.direction,
+        "from": call.from_,
+        "to": call.to,
+        "parent": _sid_or_null(ResourceType.CALL, call.parent_call),
+        "conference": _sid_or_null(ResourceType.CONFERENCE, call.conference),
+    }
+
+
+def _participant_body(participant: Participant) -> Body:
+    return {
+        "call": format_sid_in_both_dialects(ResourceType.CALL, participant.call),
+        "status": str(participant.status),
+        "label": participant.label,
+        "muted": participant.muted,
+        "hold": participant.hold,
+        "coaching": participant.coaching,
+    }
+
+
+def _recording_body(recording: Recording) -> Body:
+    is_of_conference = recording.parent.kind is ParentKind.CONFERENCE
+    return {
+        "sid": format_sid_in_both_dialects(ResourceType.RECORDING, recording.id),
+        "status": str(recording.status),
+        "call": _sid_or_null(ResourceType.CALL, recording.call),
+        "conference": _sid_or_null(ResourceType.CONFERENCE, recording.parent.id if is_of_conference else None),
+        "source": str(recording.source),
+        "channels": recording.channels,
+        "duration": recording.duration,
+    }
