@@ -5,6 +5,7 @@ for double negations; it takes a missing attribute for NULL, ignores idempotency
 """
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
@@ -30,7 +31,7 @@ from dynamodb_memory_tests.expression_examples import (
 from dynamodb_memory_tests.random_expressions import KEYS, Attributes
 from dynamodb_memory_tests.random_requests import Request, steps
 from dynamodb_memory_tests.rejected_requests import REJECTED
-from dynamodb_memory_tests.tables import TABLE
+from dynamodb_memory_tests.tables import TABLE, create_tables
 from dynamodb_memory_tests.thoroughness import scaled
 
 
@@ -57,6 +58,35 @@ def test_responses_equal_those_of_moto(moto: DatabaseComparison, requests: list[
 def test_responses_equal_those_of_dynamodb_local(dynamodb_local: DatabaseComparison, requests: list[Request]) -> None:
     """Random requests have equal responses, and leave equal items."""
     dynamodb_local.compare(requests)
+
+
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=1000, ci=200, fast=30), deadline=None)
+@given(requests=steps(TABLE, simple=False))
+def test_sizes_and_indexes_follow_from_the_items_alone(requests: list[Request]) -> None:
+    """After random requests, the table equals one into which its items were put at once."""
+    changed, put = MemoryDynamoDB(lambda: 0), MemoryDynamoDB(lambda: 0)
+    for database in (changed, put):
+        create_tables(database)
+    for method, request in requests:
+        with suppress(ClientError):
+            getattr(changed, method)(**request)
+    for item in changed.scan(TableName=TABLE)["Items"]:
+        put.put_item(TableName=TABLE, Item=item)
+    assert _state(changed) == _state(put)
+
+
+def _state(database: MemoryDynamoDB) -> Any:
+    """Return the description of the table, its items, and what its indexes contain."""
+    indexes = {
+        (index, partition): database.query(
+            TableName=TABLE, IndexName=index, KeyConditionExpression="#name = :partition",
+            ExpressionAttributeNames={"#name": name}, ExpressionAttributeValues={":partition": {"S": partition}},
+        )["Items"]
+        for index, name in (("work", "work"), ("status", "status_key"))
+        for partition in "xy"
+    }  # fmt: skip
+    return database.describe_table(TableName=TABLE), database.scan(TableName=TABLE), indexes
 
 
 @pytest.mark.parametrize("wrong", REJECTED)

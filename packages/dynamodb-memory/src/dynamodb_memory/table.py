@@ -121,6 +121,7 @@ class Index:
         self.description = description
         self.name: str = description["IndexName"]
         self.schema = KeySchema(description["KeySchema"], table.kinds)
+        self.key_names = frozenset(self.schema.names)
         self.order = SortedPartitions()
         projection = description["Projection"]
         keys = {*self.schema.names, *table.names}
@@ -243,13 +244,36 @@ class Table:
         """
         for index in self.indexes.values():
             index.check(item)
-        size = size_of_item(item)
+        return self._check_size(size_of_item(item))
+
+    def check_update(self, key: Key, item: Item, changed: frozenset[str]) -> int:
+        """Check an update of an existing item, which changes only these attributes; return the new size in bytes.
+
+        Raises:
+            DynamoDBError: the item is too large, or has an invalid index key.
+        """
+        for index in self.indexes.values():
+            if not index.key_names.isdisjoint(changed):
+                index.check(item)
+        before, size = self._items[key]
+        return self._check_size(size + _size_of_some(item, changed) - _size_of_some(before, changed))
+
+    @staticmethod
+    def _check_size(size: int) -> int:
         if size > _MAX_BYTES:
             raise DynamoDBError("Item size has exceeded the maximum allowed size")
         return size
 
-    def put(self, key: Key, item: Item | None, size: int, at: int) -> None:
-        """Put a checked item, or delete it if None; `at` is in milliseconds since the epoch."""
+    def put(self, key: Key, item: Item | None, size: int, at: int, changed: frozenset[str] | None = None) -> None:
+        """Put a checked item, or delete it if None.
+
+        Args:
+            key: the item's key.
+            item: the item; None to delete it.
+            size: its size in bytes.
+            at: the time in milliseconds since the epoch.
+            changed: the attributes that an update of an existing item changes; None: any.
+        """
         before = self.get(key)
         if item is not None:
             self._items[key] = item, size
@@ -259,6 +283,8 @@ class Table:
             del self._items[key]
             self.order.remove(key[0], (key[1],))
         for index in self.indexes.values():
+            if changed is not None and index.key_names.isdisjoint(changed):
+                continue
             old, new = index.place(before, key), index.place(item, key)
             if old != new:
                 if old is not None:
@@ -281,3 +307,8 @@ class Table:
             if wrong is not None:
                 raise DynamoDBError(mismatch)
         return self.schema.of(attributes)
+
+
+def _size_of_some(item: Item, names: frozenset[str]) -> int:
+    """Return the size in bytes of those of these attributes that an item has."""
+    return size_of_item({name: item[name] for name in names if name in item})

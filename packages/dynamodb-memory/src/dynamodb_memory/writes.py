@@ -65,7 +65,12 @@ class WriteAction:
                 base = self.before if self.before is not None else self._given
                 change = self._plan.change
                 self.after = change(base, self._values) if change is not None else base
-                self.size = self.table.check(self.after)
+                changed = self._changed
+                self.size = (
+                    self.table.check(self.after)
+                    if changed is None
+                    else self.table.check_update(self.key, self.after, changed)
+                )
             case "Delete":
                 self.after = None
             case _:
@@ -74,4 +79,9 @@ class WriteAction:
     def apply(self, at: int) -> None:
         """Write the prepared item; `at` is in milliseconds since the epoch."""
         if self._action != "ConditionCheck":
-            self.table.put(self.key, self.after, self.size, at)
+            self.table.put(self.key, self.after, self.size, at, self._changed)
+
+    @property
+    def _changed(self) -> frozenset[str] | None:
+        """The attributes that an update of an existing item changes; None: any."""
+        return self._plan.changed if self._action == "Update" and self.before is not None else None
