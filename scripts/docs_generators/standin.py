@@ -18,8 +18,8 @@ from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS
 from tapedeck_standin.control import api_keys, engines, events, inspection, listing, schemas, telephony
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
-from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
-from tapedeck_standin.control.router import ROOT, ControlRouter
+from tapedeck_standin.control.requests import ControlRoute
+from tapedeck_standin.control.router import ControlRouter, path_of
 from tapedeck_standin.faults import ANY, CALLBACK, CONFIRMED_UPDATES, MEDIA, FaultAction, supported_effects
 
 _WIDTH: Final = 100
@@ -43,14 +43,10 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     ]
     router = ControlRouter(parts)
     return [
-        (method, f"{ROOT}/{'/'.join(segments)}".replace(PATH_PARAM, _parameter(segments)), route)
+        (method, path_of(segments), route)
         for segments, methods in router._routes.items()  # noqa: SLF001 - the router includes routes of its own
         for method, route in methods.items()
     ]
-
-
-def _parameter(segments: tuple[str, ...]) -> str:
-    return "{id}" if segments[0] in {"callbacks", "faults"} else "{sid}"
 
 
 def control_api() -> str:

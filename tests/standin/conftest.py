@@ -36,8 +36,13 @@ def serving(
     variables: Mapping[str, str] | None = None,
     clock: VirtualClock | None = None,
     api_hosts: frozenset[str] | None = None,
+    *,
+    is_token_public: bool = False,
 ) -> Iterator[StandIn]:
-    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock and these hosts of the API."""
+    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock and these hosts of the API.
+
+    `is_token_public`: its token counts as the default one, which everyone knows.
+    """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
     from tapedeck.settings import STANDIN_SIGNING_KEY
@@ -57,7 +62,10 @@ def serving(
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
-            setting = AppOptions(clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts)
+            setting = AppOptions(
+                clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts,
+                public_token=own.auth_token if is_token_public else None, ca_file=identity.ca_file,
+            )  # fmt: skip
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)

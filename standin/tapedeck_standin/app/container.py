@@ -52,6 +52,7 @@ from tapedeck_standin.control.inspection import InspectionRoutes
 from tapedeck_standin.control.listing import ListRoutes
 from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
+from tapedeck_standin.control.start_page import StartPage
 from tapedeck_standin.control.telephony import TelephonyRoutes
 from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
@@ -86,6 +87,8 @@ class AppOptions:
     `fixtures`: resources to create at start-up; `fixture_sids` gets their sids.
     `from_anywhere`: accept control requests from other machines.
     `engine`: the media engine: the simulated one, an external one, or none.
+    `public_token`: the token of the account if it is the default one; None: it is a secret.
+    `ca_file`: the CA certificate, for commands that the start page shows.
     `api_hosts`: hosts that the API answers besides those of `HostGuard`; None: any, with any origin.
     """
 
@@ -97,6 +100,8 @@ class AppOptions:
     fixture_sids: FixtureSids = field(default_factory=FixtureSids)
     from_anywhere: bool = False
     engine: EngineMode = "simulated"
+    public_token: str | None = None
+    ca_file: Path | None = None
     api_hosts: frozenset[str] | None = None
 
 
@@ -251,7 +256,10 @@ def build_application(
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(captures, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
-    return Application(api, host_guard, control, sqs, uploads, scheduler, confirmed_updates.notify, report)
+    return Application(
+        api, host_guard, control, StartPage(account, setting.public_token, control.routes, setting.ca_file),
+        sqs, uploads, scheduler, confirmed_updates.notify, report,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
 from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
+from tapedeck_standin.control.start_page import StartPage
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
@@ -20,6 +21,7 @@ _MAX_PATH: Final = 300
 _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
 _EVENTS: Final = "/engine/v2/events"
 _UPLOADS: Final = "/engine/v2/uploads"
+_START_PAGES: Final = frozenset({"/", ROOT, f"{ROOT}/"})
 _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -30,6 +32,7 @@ class Application:
         api: answers requests as the deployed API would.
         host_guard: refuses requests of web pages to the API; None admits all.
         control: the control API.
+        start_page: what `/` and `/_standin/` answer to those who may use the control API.
         sqs: the queues of engines in SQS's protocol.
         uploads: the uploads of captures.
         scheduler: runs the background work that requests cause.
@@ -42,6 +45,7 @@ class Application:
         api: Api,
         host_guard: HostGuard | None,
         control: ControlRouter,
+        start_page: StartPage,
         sqs: SqsWire,
         uploads: UploadWire,
         scheduler: Scheduler,
@@ -51,6 +55,7 @@ class Application:
         self._api = api
         self._host_guard = host_guard
         self._control = control
+        self._start_page = start_page
         self._sqs = sqs
         self._uploads = uploads
         self._scheduler = scheduler
@@ -103,6 +108,9 @@ class Application:
             return self._sqs.answer(request)
         if self._uploads.serves(request.path):
             return self._uploads.answer(request)
+        page = self._show_start_page(request)
+        if page is not None:
+            return page
         if not is_control and self._host_guard is not None:
             refused = self._host_guard.refuse(request)
             if refused is not None:
@@ -111,6 +119,18 @@ class Application:
         if request.path == _EVENTS:
             self._on_engine_events()
         return self._uploads.redirect(request, answer) if request.path == _UPLOADS else answer
+
+    def _show_start_page(self, request: ServerRequest) -> ServerResponse | None:
+        """Return the start page; None for other requests, and for clients that may not use the control API (C-334).
+
+        The page shows the token if everyone knows it, so the host guard of the API holds for it, too.
+        """
+        if request.path not in _START_PAGES or request.method not in {"GET", "HEAD"}:
+            return None
+        if self._control.refusal_of(request) is not None:
+            return None
+        refused = self._host_guard.refuse(request) if self._host_guard is not None else None
+        return refused or self._start_page.answer(request)
 
 
 def _without_numbers(path: str) -> str:

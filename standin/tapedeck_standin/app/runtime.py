@@ -73,10 +73,15 @@ class Options:
     @property
     def api_hosts(self) -> frozenset[str] | None:
         """Known hosts of the API besides those of `HostGuard`; None for any, because the token is a secret."""
-        if self.token != STANDIN_TOKEN:
+        if self.public_token is None:
             return None
         external = urlsplit(self.external_url).hostname
         return frozenset({*host_names(self.host), *self.allow_hosts, *([external] if external else ())})
+
+    @property
+    def public_token(self) -> str | None:
+        """The token if everyone knows it, because it is the default one; None: it is a secret."""
+        return self.token if self.token == STANDIN_TOKEN else None
 
     @property
     def is_control_open(self) -> bool:
@@ -118,7 +123,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
         names = host_names(options.host)
         setting = AppOptions(
             clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open,
-            engine=options.engine, api_hosts=options.api_hosts,
+            engine=options.engine, api_hosts=options.api_hosts, public_token=options.public_token,
         )  # fmt: skip
         with ExitStack() as stack:
             if seeded_random is not None:
@@ -132,6 +137,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
             _build_services(verbose=options.verbose)
             # --8<-- [end:install]
             _create_account(options)
+            setting = replace(setting, ca_file=identity.ca_file)
             application = build_application(root, template, options.account, report, port=http.port, setting=setting)
             application.start()
             try:

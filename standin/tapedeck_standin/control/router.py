@@ -24,6 +24,12 @@ _PARAM_INDEX: Final = 1
 """Index of the path segment that may be a parameter."""
 
 
+def path_of(segments: tuple[str, ...]) -> str:
+    """Return the path of a route, with a name for its parameter."""
+    name = "{id}" if segments[0] in {"callbacks", "faults"} else "{sid}"
+    return "/".join((ROOT, *(name if word == PATH_PARAM else word for word in segments)))
+
+
 class ControlRouter:
     """Admits control requests and routes them to their handlers.
 
@@ -44,6 +50,11 @@ class ControlRouter:
         }
         for segments, methods in (route for part in parts for route in part.items()):
             self._routes[segments] = {**self._routes.get(segments, {}), **methods}
+
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of each route."""
+        return [(method, path_of(segments)) for segments, methods in self._routes.items() for method in methods]
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request; the body of an error is `{"error": {"message", "field"}}`."""
