@@ -34,7 +34,7 @@ $(VENV)/development: requirements/development.txt | $(VENV)/uv
 
 .PHONY: serve
 serve: $(VENV)/standin  ## run the API on this machine, without an AWS account (PORT, HTTPS_PORT)
-	@exec $(BIN)/python -m tapedeck_standin serve --port $(PORT) --https-port $(HTTPS_PORT)
+	@exec $(BIN)/python scripts/foreground.py $(BIN)/python -m tapedeck_standin serve --port $(PORT) --https-port $(HTTPS_PORT)
 
 .PHONY: test
 test: $(VENV)/development  ## run the tests that need only Python, at the fast size

@@ -86,9 +86,18 @@ def test_the_control_apis_example_works(port: str) -> None:
     assert (call["status"], call["recordings"]) == ("completed", [])
 
 
+def test_the_examples_of_lists_work(port: str) -> None:
+    """The examples list calls, conferences, recordings and accounts."""
+    _, example, *_ = blocks("docs/reference/control-api.md")
+    listed = run(example, port)
+    assert [list(body) for body in listed] == [
+        ["calls", "next"], ["calls", "next"], ["conferences", "next"], ["recordings", "next"], ["accounts", "next"],
+    ]  # fmt: skip
+
+
 def test_the_example_of_an_api_key_works(port: str) -> None:
     """The example makes a key with its own sid and secret, and lists calls with it."""
-    _, example, *_ = blocks("docs/reference/control-api.md")
+    _, _, example, *_ = blocks("docs/reference/control-api.md")
     made, listed = run(example, port)
     assert (made["sid"]["twilio"], made["secret"]) == ("SK00000000000000000000000000000001", "local-secret")
     assert isinstance(listed["calls"], list)
@@ -96,7 +105,7 @@ def test_the_example_of_an_api_key_works(port: str) -> None:
 
 def test_the_example_of_waiting_works(port: str) -> None:
     """After a hang-up and `settle` with `advance`, the recording is finished."""
-    _, _, example, *_ = blocks("docs/reference/control-api.md")
+    _, _, _, example, *_ = blocks("docs/reference/control-api.md")
     started, _, call, settled, listed = run(example, port)
     assert (started["status"], call["recordings"][0]["status"], settled) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
