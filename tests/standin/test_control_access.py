@@ -53,10 +53,11 @@ def test_rejects_other_hosts(standin: StandIn, host: str, method: str, path: str
 
 
 def test_rejects_missing_and_repeated_host(standin: StandIn) -> None:
-    """A request without a Host header, or with two, is 403."""
-    assert send(standin).status == 403
+    """A request without a Host header, or with two, is 400; with an empty one, it is 403."""
+    assert send(standin).status == 400
     host = f"Host: localhost:{standin.port}"
-    assert send(standin, host, host).status == 403
+    assert send(standin, host, host).status == 400
+    assert send(standin, "Host:").status == 403
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,7 @@ def test_the_adapter_forwards_over_https(
     assert forward_over_https(domain, "DELETE", path, {}, b"").status == 401
 
 
-@pytest.mark.parametrize(
-    "odd", ["%00", "%FF", "%", "%zz", "%2F", "%0D%0A", "\xff", "\x00", "%ED%A0%80", "..", ";a=b", "#a"]
-)
+@pytest.mark.parametrize("odd", ["%00", "%FF", "%", "%zz", "%2F", "%0D%0A", "%ED%A0%80", "..", ";a=b", "#a"])
 def test_malformed_id_is_404(api: HttpFunctionClient, standin: StandIn, call: str, odd: str) -> None:
     """An id with NUL, invalid UTF-8 or broken escapes is 404 in the dialect."""
     path = f"{api.base}/Calls/{api.sid_of_call(call)}{odd}"
@@ -229,7 +227,7 @@ def test_malformed_id_is_404(api: HttpFunctionClient, standin: StandIn, call: st
     assert answer.body["more_info"] == MORE_INFO[api.dialect.name].format(20404)
 
 
-@pytest.mark.parametrize("query", ["a=%FF", "\xff=1", "\x00", "%", "a=b?c=d", "&&=;", "Status=paused"])
+@pytest.mark.parametrize("query", ["a=%FF", "%", "a=b?c=d", "&&=;", "Status=paused"])
 def test_malformed_query_is_ignored(api: HttpFunctionClient, standin: StandIn, call: str, query: str) -> None:
     """A malformed or unknown query has no effect."""
     path = f"{api.base}/Calls/{api.sid_of_call(call)}?{query}"
@@ -239,7 +237,7 @@ def test_malformed_query_is_ignored(api: HttpFunctionClient, standin: StandIn, c
 
 @pytest.mark.parametrize(
     "header",
-    ["Cookie: a=\xff; b;;=", "X-A: \x00\xff", "Content-Type: ;;=\xff", "Host: a b", "Host:"],
+    ["Cookie: a=\xff; b;;=\r\nHost: a", "Content-Type: ;;=\xff\r\nHost: a", "Host: a b", "Host:"],
 )
 def test_malformed_header_is_ignored(api: HttpFunctionClient, standin: StandIn, call: str, header: str) -> None:
     """A malformed or unknown header has no effect."""
@@ -309,14 +307,14 @@ def test_rejects_large_bodies(api: HttpFunctionClient, call: str, size: int) -> 
 
 
 def test_does_not_read_endless_bodies(api: HttpFunctionClient, standin: StandIn, call: str) -> None:
-    """A body of a gigabyte, or endless chunks, is 413 before it was sent, and the connection is closed."""
+    """A body of a gigabyte is 413 before it was sent, and endless chunks after 16 MB; the connection is closed."""
     head = request_line(api, "POST", new_recording_path(api, call)) + FORM
     with raw_connection(standin.port) as connection:
         connection.send(head + b"Content-Length: 1000000000\r\n\r\n" + b"a" * 100_000)
         answer = connection.read_answer()
         assert (answer.status, answer.headers["connection"]) == (413, "close")
     with raw_connection(standin.port) as connection:
-        connection.send(head + b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"a" * 100_000)
+        connection.send(head + b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"a" * 17_000_000)
         answer = connection.read_answer()
         assert (answer.status, answer.headers["connection"]) == (413, "close")
 
@@ -353,14 +351,17 @@ def test_rejects_invalid_framing(api: HttpFunctionClient, standin: StandIn, fram
         b"GET / X\r\n\r\n",
         b"GET / HTTP/2.0\r\n\r\n",
         b"GET / HTTP/1.1 x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\xc3\xbc HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
+        b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\r\n\r\n",
-        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 120 + b"\r\n",
+        b"GET /" + b"a" * 600_000,
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 600_000,
     ],
 )
 def test_rejects_invalid_http(standin: StandIn, data: bytes) -> None:
-    """Invalid HTTP is 400 in Twilio's dialect, and the connection is closed."""
+    """Invalid HTTP is 400 in Twilio's dialect, and the connection is closed (C-299)."""
     with raw_connection(standin.port) as connection:
         connection.send(data)
         answer = connection.read_answer()
@@ -378,7 +379,7 @@ def test_keeps_connections_alive(standin: StandIn, api: HttpFunctionClient) -> N
     """A connection serves several requests, also pipelined, without a Connection header."""
     one = request_line(api, "GET", "/x") + b"\r\n"
     with raw_connection(standin.port) as connection:
-        connection.send(one + one + b"\r\n" + one)
+        connection.send(one + one + one)
         for _ in range(3):
             answer = connection.read_answer()
             assert (answer.status, answer.headers.get("connection")) == (404, None)
@@ -393,16 +394,13 @@ def test_closes_on_request(standin: StandIn, value: bytes) -> None:
         assert connection.has_ended
 
 
-def test_serves_http_1_0(standin: StandIn) -> None:
-    """An HTTP/1.0 connection is closed unless the client requests keep-alive, which is confirmed."""
+@pytest.mark.parametrize("more", [b"", b"Connection: keep-alive\r\n"])
+def test_serves_http_1_0(standin: StandIn, more: bytes) -> None:
+    """An HTTP/1.0 connection is answered and closed, also if the client requests keep-alive (C-299)."""
     with raw_connection(standin.port) as connection:
-        connection.send(b"GET /x HTTP/1.0\r\n\r\n")
-        assert connection.read_answer().headers["connection"] == "close"
-        assert connection.has_ended
-    with raw_connection(standin.port) as connection:
-        for _ in range(2):
-            connection.send(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-            assert connection.read_answer().headers["connection"] == "keep-alive"
+        connection.send(b"GET /x HTTP/1.0\r\n" + more + b"\r\n")
+        answer = connection.read_answer()
+        assert (answer.status, answer.headers["connection"], connection.has_ended) == (404, "close", True)
 
 
 def test_expect_100_continue(standin: StandIn, api: HttpFunctionClient, call: str) -> None:
@@ -451,7 +449,7 @@ def test_logs_one_line_per_request(standin: StandIn, api: HttpFunctionClient) ->
     import re
 
     standin.lines.clear()
-    exchange(standin, b"GET /a\x1b[2J\xff%0A?secret=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    exchange(standin, b"GET /a%1B[2J%FF%0A?secret=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert api.get("Calls", "x").status == 404
     first, second = standin.lines
     assert re.fullmatch(r"GET /a%1B\[2J%FF%0A 404 \d+ ms", first)

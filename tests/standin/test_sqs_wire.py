@@ -229,7 +229,7 @@ def post(standin: StandIn, *headers: str, body: str = "{}", method: str = "POST"
 
 @pytest.mark.parametrize(
     "headers",
-    [("Host: evil.example",), ("Host: localhost:{port}", "Origin: https://evil.example"), ()],
+    [("Host: evil.example",), ("Host: localhost:{port}", "Origin: https://evil.example"), ("Host:",)],
     ids=["foreign host", "foreign origin", "no host"],
 )
 def test_only_this_machine_is_admitted(standin: StandIn, headers: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tapedeck_standin.http import server
+from tapedeck_standin.http import request_body, server
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
@@ -148,7 +148,7 @@ def test_store_writes_once(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_an_upload_is_received_as_a_file(monkeypatch: pytest.MonkeyPatch, *, is_chunked: bool) -> None:
     """The server writes an upload to a file, with at most one byte beyond the limit, and deletes it afterwards."""
-    monkeypatch.setattr(server, "MAX_UPLOAD_BYTES", 200_000)
+    monkeypatch.setattr(request_body, "MAX_UPLOAD_BYTES", 200_000)
     found: list[tuple[bytes, Path, bytes]] = []
 
     def answer(request: ServerRequest) -> ServerResponse:
