@@ -70,11 +70,11 @@ class Client:
 
 
 @contextlib.contextmanager
-def running(rule: str, store: str) -> Iterator[int]:
+def running(rule: str) -> Iterator[int]:
     """Run a stand-in with this rule about confirmations, and provide its port."""
     command = [sys.executable, "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"]
     process = subprocess.Popen(
-        [*command, "--confirm", rule, "--store", store], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, "--confirm", rule], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None
     try:
@@ -119,11 +119,10 @@ def measure_throughput(ports: Sequence[int]) -> list[float]:
 def main() -> int:
     """Print the ratios with their budgets. Return 1 if one is exceeded, else 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", default="memory", choices=("memory", "moto"))
-    store = parser.parse_args().store
+    parser.parse_args()
     with contextlib.ExitStack() as stack:
         with ThreadPoolExecutor() as pool:
-            ports = list(pool.map(stack.enter_context, [running(rule, store) for rule in RULES]))
+            ports = list(pool.map(stack.enter_context, [running(rule) for rule in RULES]))
         confirmed, unconfirmed = measure_one_client(ports)
         confirmed_rate, unconfirmed_rate = measure_throughput(ports)
     ratio, throughput = confirmed / unconfirmed, confirmed_rate / unconfirmed_rate

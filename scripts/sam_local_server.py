@@ -22,8 +22,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from scripts.sam_local import COMMANDS, FOLDER, LOCK, ROOT, SEED_PATH, SERVER, TEMPLATE, VARIABLES, SamLocalError
-from tapedeck_standin.aws.backend import DATABASE, emulated_aws, isolate_aws_environment, make_full_client
+from tapedeck_standin.aws.backend import DATABASE, isolate_aws_environment
 from tapedeck_standin.aws.template import Template
+from tapedeck_standin.samples.moto_aws import make_full_client, moto_aws
 from tapedeck_standin.samples.replay import SAMPLE_SETTINGS, make_seeding
 
 IMAGE: Final = "public.ecr.aws/lambda/python:3.13-x86_64"
@@ -61,7 +62,7 @@ def serve(listen: str, host: str) -> None:
     os.environ.pop(DATABASE, None)
     isolate_aws_environment()
     template = Template.load(ROOT / "template.yaml")
-    with emulated_aws(template, SAMPLE_SETTINGS):
+    with moto_aws(template, SAMPLE_SETTINGS):
         queues = template.create_queues(make_full_client("sqs"))
         buses = template.create_buses(make_full_client("events"))
         seeding = make_seeding()

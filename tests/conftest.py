@@ -1,4 +1,4 @@
-"""Fixtures of all tests: AWS in this process (moto), the template's tables, and separate accounts."""
+"""Fixtures of all tests: AWS in this process, the template's tables, and separate accounts."""
 
 # ruff: noqa: E402 - pytest can rewrite the asserts of a module only if it is registered before its import
 
@@ -40,7 +40,7 @@ os.environ.update(
     TAPEDECK_STANDIN="1",
 )
 
-# moto makes millions of short-lived objects that reference counting frees; frequent cycle collections only cost time.
+# Requests make millions of short-lived objects that reference counting frees; frequent collections only cost time.
 gc.set_threshold(200_000, 50, 100)
 
 
@@ -117,8 +117,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("sized")
         if item.nodeid.startswith(CI_ONLY) and not item.nodeid.startswith(ALSO_FAST):
             item.add_marker("ci")
-        if _is_on_moto(item):
-            item.add_marker("ci")
     neighbours: list[pytest.Item] = []
     for dialect, cases in _cases_per_dialect(items):
         kept = {"twilio": cases[:1], "signalwire": cases[-1:]}.get(dialect, [cases[0], cases[-1]])
@@ -132,15 +130,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = {item for item in neighbours if crc32(item.nodeid.encode()) % 3 != thoroughness.THIRD}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
-
-
-def _is_on_moto(item: pytest.Item) -> bool:
-    """Return whether a contract test runs on moto; `make test` runs it on the faster database in memory only."""
-    return (
-        isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and item.callspec.params.get("database") == "moto"
-    )
 
 
 def _differ_in_the_dialect_only(first: pytest.Item, second: pytest.Item) -> bool:
@@ -157,7 +146,7 @@ def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[tuple[str, list[pyt
     """Return the cases of each parametrised test below `THINNED`, in a list per dialect, with the dialect's name."""
     cases: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        thinned = item.nodeid.startswith(THINNED) and not _is_on_moto(item)
+        thinned = item.nodeid.startswith(THINNED)
         if thinned and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             cases[item.nodeid.partition("[")[0], str(item.callspec.params.get("dialect"))].append(item)
     return ((dialect, group) for (_, dialect), group in cases.items())
@@ -205,20 +194,19 @@ def every_storage_request_is_strict(check_storage_requests: None) -> Iterator[No
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
-    """Moto with the template's tables, buckets and key; DynamoDB Local instead if `TAPEDECK_DYNAMODB_URL` is set."""
+    """Moto with the template's buckets and key; its DynamoDB is the one in memory, or DynamoDB Local."""
     import botocore.session
     from moto import mock_aws
 
     from tapedeck.bootstrap.environment import Environment, installed
-    from tapedeck_standin.aws.moto_lock import one_request_at_a_time
-    from tapedeck_standin.aws.moto_patches import quick_moto
+    from tests.functions.databases import answering_dynamodb
 
     prefix = ""
     if DYNAMODB_URL:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB_URL
         prefix = f"t{os.getpid()}-"
     # Moto intercepts requests to AWS's own hosts only, so DynamoDB Local stays reachable.
-    with mock_aws(), quick_moto(), one_request_at_a_time():
+    with mock_aws(), answering_dynamodb():
         session = botocore.session.get_session()
         tables = TEMPLATE.create_tables(session.create_client("dynamodb"), prefix)
         kms: Any = session.create_client("kms")

@@ -203,10 +203,6 @@ def main() -> None:
     show_default=True, show_envvar=True, help="Callback retries: as by the vendors, or for three days (durable).",
 )  # fmt: skip
 @click.option(
-    "--store", type=click.Choice(["moto", "memory"]), default="moto", envvar="TAPEDECK_STORE", show_default=True,
-    show_envvar=True, help="Implementation of the DynamoDB tables; memory is faster.",
-)  # fmt: skip
-@click.option(
     "--engine", type=click.Choice(["simulated", "external", "none"]), default="simulated", envvar="TAPEDECK_ENGINE",
     show_default=True, show_envvar=True, help="Media engine: the simulated one, your own (external), or none at all.",
 )  # fmt: skip
@@ -235,7 +231,6 @@ def serve(
     callback_host_map: str,
     callback_allowed_hosts: str,
     deliveries: Literal["vendor", "durable"],
-    store: Literal["moto", "memory"],
     engine: Literal["simulated", "external", "none"],
     confirm: Literal["none", "pause", "pause+stop"],
     allow_hosts: tuple[str, ...],
@@ -254,8 +249,6 @@ def serve(
     from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
     isolate_aws_environment()
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
     from tapedeck.domain.account import ConfirmUpdates  # noqa: PLC0415
     from tapedeck_standin.app.banner import print_banner  # noqa: PLC0415
     from tapedeck_standin.app.runtime import Options, TokenDiffers, running  # noqa: PLC0415
@@ -265,7 +258,7 @@ def serve(
         options = Options(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
-            seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, store, control_from_anywhere,
+            seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, control_from_anywhere,
             engine, ConfirmUpdates(confirm), allow_hosts,
         )  # fmt: skip
         with running(options, _report) as addresses:
@@ -281,8 +274,6 @@ def serve(
         _fail(str(error))
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} has this account with another token")
-    except BotoCoreError as error:
-        _fail(f"the database does not respond: {error}")
 
 
 _URL: Final = click.option(

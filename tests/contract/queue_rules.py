@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple, Protocol
 import pytest
 from hypothesis import strategies as st
 
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import ReceiptInvalid
+from tapedeck_standin.samples.moto_aws import make_full_client
 
 VISIBILITY_SECONDS: Final = 30
 MAX_RECEIVES: Final = 3

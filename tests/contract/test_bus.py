@@ -18,8 +18,8 @@ from tapedeck.bootstrap.environment import Environment
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.messaging import Bus, DomainEvent
 from tapedeck.settings import Settings
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryBus
+from tapedeck_standin.samples.moto_aws import make_full_client
 from tests.thoroughness import scaled
 
 FIRST_DELAY_SECONDS: Final = 0.02

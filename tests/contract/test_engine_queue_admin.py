@@ -20,8 +20,8 @@ from tapedeck.domain.errors import (
     StoreUnavailable,
     TapedeckError,
 )
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.samples.moto_aws import make_full_client
 
 DEAD_LETTERS = "arn:aws:sqs:us-east-1:123456789012:{}-commands-dead"
 

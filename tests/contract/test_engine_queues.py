@@ -20,8 +20,8 @@ from tapedeck.background.urgent_commands import UrgentQueues
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.engines import EngineQueues
 from tapedeck_standin.app.confirming import MemoryUrgentQueues
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.samples.moto_aws import make_full_client
 
 ACCOUNT_URL: Final = "https://sqs.us-east-1.amazonaws.com/123456789012/"
 

@@ -500,7 +500,7 @@ STEPS: Final[tuple[Callable[[Any, int], None], ...]] = (
 
 EXAMPLES_IN_MEMORY: Final = scaled(deep=400, ci=60, fast=15)
 EXAMPLES: Final = scaled(deep=400, ci=12, fast=3)
-"""Examples in other databases: one example sends a hundred requests, for which moto needs almost a second."""
+"""Examples in DynamoDB Local: one example sends a hundred requests."""
 
 
 @pytest.mark.sized

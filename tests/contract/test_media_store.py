@@ -1,10 +1,15 @@
-"""The contract of `ports.media.MediaStore`: the S3 adapter over moto."""
+"""The contract of `ports.media.MediaStore`: S3 in moto, and the double. Then what the adapter of S3 does alone.
+
+An upload to the double's URL is a call: the stand-in checks the rest of the rules before (`UploadWire`).
+"""
 
 import os
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import md5, sha256
 from pathlib import Path
 from secrets import token_hex
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +20,8 @@ from botocore.exceptions import ConnectionClosedError
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.s3 import Bucket
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
-from tapedeck.ports.media import PresignedUpload, StoredObject
+from tapedeck.ports.media import MediaStore, PresignedUpload, StoredObject
+from tapedeck_standin.aws.media import MediaFolder
 
 LINK_SECONDS: Final = 60
 
@@ -28,9 +34,19 @@ def client(aws: None) -> Any:
 
 
 @pytest.fixture
-def store(client: Any) -> Bucket:
+def bucket(client: Any) -> Bucket:
     """The adapter over the template's bucket."""
     return Bucket(client, os.environ["MEDIA_BUCKET"])
+
+
+@pytest.fixture(params=["s3", "double"])
+def store(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[MediaStore]:
+    """The store under test."""
+    if request.param == "s3":
+        yield bucket
+        return
+    with MediaFolder.temporary() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -52,7 +68,7 @@ def etag(content: bytes) -> str:
     return f'"{md5(content, usedforsecurity=False).hexdigest()}"'
 
 
-def test_stores_objects(store: Bucket, key: str, source: Path, tmp_path: Path) -> None:
+def test_stores_objects(store: MediaStore, key: str, source: Path, tmp_path: Path) -> None:
     """An object can be inspected, read in part, downloaded and overwritten."""
     for content in (b"0123456789", b"abc", bytes(3_000_000)):
         source.write_bytes(content)
@@ -65,7 +81,7 @@ def test_stores_objects(store: Bucket, key: str, source: Path, tmp_path: Path) -
         assert target.read_bytes() == content
 
 
-def test_missing_object(store: Bucket, key: str, tmp_path: Path) -> None:
+def test_missing_object(store: MediaStore, key: str, tmp_path: Path) -> None:
     """For a missing object `stat` and `read` return None, and `fetch` returns False without a file."""
     target = tmp_path / "target"
     assert store.stat(key) is None
@@ -74,7 +90,7 @@ def test_missing_object(store: Bucket, key: str, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_delete_is_idempotent(store: Bucket, key: str, source: Path) -> None:
+def test_delete_is_idempotent(store: MediaStore, key: str, source: Path) -> None:
     """Several keys, existing or not, can be deleted repeatedly; other objects stay."""
     kept = f"{key}.kept"
     for each in (key, kept):
@@ -86,10 +102,10 @@ def test_delete_is_idempotent(store: Bucket, key: str, source: Path) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["audio/x-wav", "audio/mpeg"])
-def test_presigned_link(store: Bucket, key: str, source: Path, content_type: str) -> None:
+def test_presigned_link(bucket: Bucket, key: str, source: Path, content_type: str) -> None:
     """A presigned link is valid for a minute without credentials, supports ranges and forbids caching."""
-    store.write(key, source)
-    link = store.presign(key, content_type)
+    bucket.write(key, source)
+    link = bucket.presign(key, content_type)
     assert f"X-Amz-Expires={LINK_SECONDS}&" in link
     assert LINK_SECONDS == 60
     answer = requests.get(link, timeout=120)
@@ -99,37 +115,49 @@ def test_presigned_link(store: Bucket, key: str, source: Path, content_type: str
     assert (part.status_code, part.content) == (206, b"234")
 
 
-def upload(link: PresignedUpload, content: bytes) -> int:
+def upload(store: MediaStore, link: PresignedUpload, content: bytes) -> int:
     """Upload to a presigned URL; return the status.
 
     The emulator keeps a checksum only if the algorithm has a header of its own, which S3 does not need.
     """
+    if isinstance(store, MediaFolder):
+        with NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            return store.upload(link.url, link.headers, Path(file.name))
     headers = {**link.headers, "x-amz-sdk-checksum-algorithm": "SHA256"}
     return requests.put(link.url, data=content, headers=headers, timeout=120).status_code
 
 
-def test_presigned_upload(store: Bucket, key: str) -> None:
-    """A presigned upload stores an object with its SHA-256 once and replaces none; four headers are signed (C-212)."""
-    digest = sha256(b"0123456789").hexdigest()
-    link = store.presign_upload(key, 10, digest, 900)
+def test_presigned_upload_is_signed(bucket: Bucket, key: str) -> None:
+    """Four headers of a presigned upload are signed (C-212)."""
+    link = bucket.presign_upload(key, 10, sha256(b"0123456789").hexdigest(), 900)
     query = parse_qs(urlsplit(link.url).query)
     assert query["X-Amz-SignedHeaders"] == ["content-length;host;if-none-match;x-amz-checksum-sha256"]
     assert query["X-Amz-Expires"] == ["900"]
+
+
+def test_presigned_upload(store: MediaStore, key: str) -> None:
+    """A presigned upload stores an object with its SHA-256 once, under its key, and replaces none."""
+    digest = sha256(b"0123456789").hexdigest()
+    link = store.presign_upload(key, 10, digest, 900)
+    assert urlsplit(link.url).path.endswith(key)
     checksum = b64encode(bytes.fromhex(digest)).decode()
     assert link.headers == {"If-None-Match": "*", "x-amz-checksum-sha256": checksum}
-    assert [upload(link, b"0123456789") for _ in range(2)] == [200, 412]
+    assert [upload(store, link, b"0123456789") for _ in range(2)] == [200, 412]
     assert store.stat(key) == StoredObject(10, etag(b"0123456789"), digest)
+    assert store.read(key, 0, 99) == b"0123456789"
 
 
-def test_a_cleared_object_refuses_its_upload(store: Bucket, key: str) -> None:
+def test_a_cleared_object_refuses_its_upload(store: MediaStore, key: str) -> None:
     """A cleared object is empty, its upload cannot be repeated, and an upload that never took place cannot begin."""
     digest = sha256(b"0123456789").hexdigest()
     link = store.presign_upload(key, 10, digest, 900)
     never_used = store.presign_upload(f"{key}.other", 10, digest, 900)
-    assert upload(link, b"0123456789") == 200
+    assert upload(store, link, b"0123456789") == 200
     for each in (key, f"{key}.other", key):
         store.clear(each)
-    assert [upload(each, b"0123456789") for each in (link, never_used)] == [412, 412]
+    assert [upload(store, each, b"0123456789") for each in (link, never_used)] == [412, 412]
     for each in (key, f"{key}.other"):
         assert store.stat(each) == StoredObject(0, etag(b""), None)
 
@@ -162,7 +190,7 @@ class _Status:
     ],
 )
 def test_errors_are_not_missing_objects(
-    client: Any, store: Bucket, key: str, source: Path, status: int, code: str, error: type[Exception]
+    client: Any, bucket: Bucket, key: str, source: Path, status: int, code: str, error: type[Exception]
 ) -> None:
     """Throttling raises StoreThrottled; failing, denied, missing or unreachable buckets raise StoreUnavailable."""
 
@@ -174,26 +202,26 @@ def test_errors_are_not_missing_objects(
     client.meta.events.register("before-call.s3", fail)
     target = source.with_name("target")
     for operation in (
-        lambda: store.stat(key),
-        lambda: store.read(key, 0, 1),
-        lambda: store.fetch(key, target),
-        lambda: store.write(key, source),
-        lambda: store.delete([key]),
-        lambda: store.clear(key),
+        lambda: bucket.stat(key),
+        lambda: bucket.read(key, 0, 1),
+        lambda: bucket.fetch(key, target),
+        lambda: bucket.write(key, source),
+        lambda: bucket.delete([key]),
+        lambda: bucket.clear(key),
     ):
         with pytest.raises(error):
             operation()
 
 
-def test_partly_failed_deletion_raises(client: Any, store: Bucket, key: str) -> None:
+def test_partly_failed_deletion_raises(client: Any, bucket: Bucket, key: str) -> None:
     """A deletion that S3 reports as failed for one key raises StoreUnavailable."""
     refusal = {"Errors": [{"Key": key, "Code": "AccessDenied", "Message": ""}]}
     client.meta.events.register("before-call.s3", lambda **_: (_Status(200), refusal))
     with pytest.raises(StoreUnavailable):
-        store.delete([key])
+        bucket.delete([key])
 
 
-def test_truncated_body_raises(client: Any, store: Bucket, key: str, source: Path, tmp_path: Path) -> None:
+def test_truncated_body_raises(client: Any, bucket: Bucket, key: str, source: Path, tmp_path: Path) -> None:
     """A response body that ends too early raises StoreUnavailable."""
 
     class Broken:
@@ -207,9 +235,9 @@ def test_truncated_body_raises(client: Any, store: Bucket, key: str, source: Pat
             """Raise a connection error."""
             raise ConnectionClosedError(endpoint_url="https://s3.amazonaws.com")
 
-    store.write(key, source)
+    bucket.write(key, source)
     client.meta.events.register("before-call.s3.GetObject", lambda **_: (_Status(200), {"Body": Broken()}))
     with pytest.raises(StoreUnavailable):
-        store.read(key, 0, 1)
+        bucket.read(key, 0, 1)
     with pytest.raises(StoreUnavailable):
-        store.fetch(key, tmp_path / "target")
+        bucket.fetch(key, tmp_path / "target")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import botocore.session
@@ -14,6 +15,7 @@ from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.settings import STANDIN_ACCOUNT, Settings
 from tapedeck_standin.aws.account_data import AccountData
+from tapedeck_standin.aws.media import MediaFolder
 from tapedeck_standin.samples.data import (
     FIRST_CALL,
     LIVE_CONFERENCE,
@@ -78,14 +80,17 @@ class PlainEncryptor:
         return f"{account} {secret}".encode()
 
 
-def test_the_sample_resources_are_seeded_and_cleared(aws: None) -> None:
+def test_the_sample_resources_are_seeded_and_cleared(aws: None, tmp_path: Path) -> None:
     """Seeding stores them and restores them after changes; clearing deletes those of one account, and no engine's."""
     del aws  # only has to be there
     memory = MemoryDynamoDB()
     TEMPLATE.create_tables(memory)
     s3 = botocore.session.get_session().create_client("s3")
     settings = replace(Settings.read(), recordings_table=TABLE, credentials_table="CredentialsTable")
-    account_data = AccountData(memory, s3, settings)
+    (tmp_path / "media").mkdir()
+    media, source = MediaFolder(tmp_path / "media"), tmp_path / "source"
+    source.write_bytes(b"RIFF")
+    account_data = AccountData(memory, media, settings)
     assert not account_data.exists(STANDIN_ACCOUNT)
     seed(memory, s3, settings, PlainEncryptor())
     seeded = memory.scan(TableName=TABLE)["Items"]
@@ -99,7 +104,11 @@ def test_the_sample_resources_are_seeded_and_cleared(aws: None) -> None:
     memory.put_item(TableName=TABLE, Item={"PK": key["PK"], "SK": {"S": "added"}})
     seed(memory, s3, settings, PlainEncryptor())
     assert memory.scan(TableName=TABLE)["Items"] == seeded
+    keys = [f"{account}/original.wav" for account in (STANDIN_ACCOUNT, OTHER_ACCOUNT)]
+    for key_of_media in keys:
+        media.write(key_of_media, source)
     account_data.clear(STANDIN_ACCOUNT)
+    assert [media.stat(key_of_media) is None for key_of_media in keys] == [True, False]
     left = [item for item in seeded if item["PK"]["S"].startswith((OTHER_ACCOUNT, "ENGINES"))]
     assert memory.scan(TableName=TABLE)["Items"] == left
     assert left

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from scripts.put_back_table import main
-from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.samples.moto_aws import make_full_client
 
 _NUMBERS: Final = itertools.count(1)
 

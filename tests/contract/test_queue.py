@@ -15,8 +15,8 @@ from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.messaging import QueueMessage
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.samples.moto_aws import make_full_client
 from tests.contract.queue_rules import (
     MAX_RECEIVES,
     START_MS,

@@ -1,4 +1,4 @@
-"""Credentials that are lent to engines (`StsLender`), with moto's STS."""
+"""The contract of `ports.engines.CredentialsLender`: STS in moto, and the double. Then what STS does alone."""
 
 import json
 from typing import Any
@@ -7,8 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.sts import StsLender
 from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.ports.engines import CredentialsLender
+from tapedeck_standin.telephony.queue_access import FixedLender
 
 ROLE = "arn:aws:iam::123456789012:role/tapedeck-EngineRole-1A2B3C"
 PREFIX = "https://sqs.us-east-1.amazonaws.com/123456789012/tapedeck_engine_"
@@ -19,6 +22,24 @@ def client(aws: None) -> Any:
     """An STS client with the adapters' settings."""
     del aws  # the emulator must be running
     return make_client("sts")
+
+
+@pytest.fixture(params=["sts", "double"])
+def lender(request: pytest.FixtureRequest, client: Any) -> CredentialsLender:
+    """The lender under test."""
+    if request.param == "sts":
+        return StsLender(client, ROLE, PREFIX)
+    return FixedLender("http://localhost:3000", system_clock)
+
+
+def test_lends_access_to_the_engines_queue_for_an_hour(lender: CredentialsLender) -> None:
+    """The URL and the region are those of the engine's queue, and the credentials end in an hour."""
+    before = system_clock()
+    access = lender.lend("ast1")
+    assert access.url.startswith("http")
+    assert access.url.rpartition("engine")[2] in {"_ast1", "-ast1"}
+    assert (access.region, bool(access.access_key), bool(access.secret_key)) == ("us-east-1", True, True)
+    assert before + 3_590_000 <= access.expires_at <= system_clock() + 3_600_000
 
 
 def test_lends_credentials_for_one_queue_and_one_hour(client: Any) -> None:

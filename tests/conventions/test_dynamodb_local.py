@@ -1,4 +1,4 @@
-"""Tests which modules run on DynamoDB Local as well as on moto."""
+"""Tests which modules run on DynamoDB Local as well as in memory."""
 
 import pytest
 

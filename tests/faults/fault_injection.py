@@ -95,7 +95,7 @@ class FaultyConnection:
 
 @contextmanager
 def inject_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[FaultyConnection]:
-    """Inject faults between the service's DynamoDB client, which its tables share, and moto."""
+    """Inject faults between the service's DynamoDB client, which its tables share, and the database."""
     services = api_bootstrap.get_api_services()
     database = services.calls._store._database  # type: ignore[attr-defined]
     credentials = services.make_api_keys()._credentials._database  # type: ignore[attr-defined]
@@ -133,7 +133,7 @@ def _canceled(request: Any, reason: str) -> AWSResponse:
 
 def _answer(request: Any, content: dict[str, Any]) -> AWSResponse:
     body = json.dumps({"message": "a fault of the test's making", **content}).encode()
-    # Botocore calls every handler; with a host outside AWS, moto ignores the request and writes nothing.
+    # Botocore calls every handler; with a host outside AWS, the emulated one ignores the request and writes nothing.
     request.url = "http://nowhere.invalid/"
     headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
     return AWSResponse(request.url, 400, headers, _Raw(body))

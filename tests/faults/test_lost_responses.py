@@ -506,7 +506,10 @@ def test_repeated_mute_returns_the_result_of_the_original_write(client: Function
     "action", ["redirect a call", "mute a participant", "remove a participant", "delete a recording"]
 )
 def test_late_copy_has_no_second_effect(client: FunctionClient, account: TestAccount, action: str) -> None:
-    """A delayed copy of a request that arrives after the response fails its own write condition."""
+    """A delayed copy of a request that arrives after the response fails its own write condition.
+
+    That of a transaction is known by its token.
+    """
     resources = make_resources(account)
     client.get("Calls", client.sid_of_call(resources.call.id))  # fills the credential cache
     seen: list[str] = []
@@ -518,7 +521,7 @@ def test_late_copy_has_no_second_effect(client: FunctionClient, account: TestAcc
     with inject_faults(decide) as connection:
         assert ACTIONS[action](client, resources).status in {200, 204}
         before = _versions(resources)
-        assert connection.deliver() == [400]
+        assert connection.deliver() == [200 if "TransactWriteItems" in seen else 400]
     assert _versions(resources) == before
 
 

@@ -1,16 +1,19 @@
-"""The databases that the function tests use: moto, DynamoDB Local, or the in-memory one at the size `fast`."""
+"""The databases that the function tests use: the one in memory, or DynamoDB Local."""
 
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Any, Final, Protocol
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
-from moto.core.botocore_stubber import MockRawResponse
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 
 from dynamodb_memory.client import MemoryDynamoDB
@@ -19,7 +22,6 @@ from tapedeck.adapters.dynamodb.client import Item, from_attributes, to_attribut
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
 from tests.functions.stage import Key, Shelf
-from tests.thoroughness import SIZE
 
 
 class Database(Protocol):
@@ -35,58 +37,39 @@ class Database(Protocol):
         """Open a table for direct access."""
 
     def restored(self) -> AbstractContextManager[None]:
-        """Delete what is created while the context is open, because lists show all resources of an account.
-
-        Small tables also keep moto fast: its queries by an index scan the whole table.
-        """
+        """Delete what is created while the context is open, because lists show all resources of an account."""
 
 
 def open_database() -> Database:
     """Open the database of this run; the emulated AWS must be running.
 
-    The in-memory one is several times faster than moto. CI runs most tests on moto, and the modules that depend on
-    DynamoDB's own rules on DynamoDB Local.
+    CI runs the modules that depend on DynamoDB's own rules on DynamoDB Local as well.
     """
-    if DYNAMODB_URL:
-        return DynamoDBLocal()
-    return Memory() if SIZE == "fast" else Moto()
+    return DynamoDBLocal() if DYNAMODB_URL else Memory()
+
+
+@contextmanager
+def answering_dynamodb() -> Iterator[None]:
+    """Answer what botocore sends to AWS's DynamoDB from memory, in the place of moto's slower DynamoDB."""
+    stubber: Any = BotocoreStubber
+    others, memory = stubber.process_request, MemoryDynamoDB()
+
+    def process_request(self: Any, request: Any) -> Any:
+        is_mine = urlsplit(request.url).netloc.startswith("dynamodb.")
+        return _answer(memory, request) if is_mine else others(self, request)
+
+    with patch.object(stubber, "process_request", process_request):
+        yield
 
 
 def make_client_without_moto() -> Any:
     """Create a DynamoDB client as the functions use it, whose requests a handler of `before-send` answers.
 
-    botocore calls every handler, so that moto would carry out each request as well.
+    botocore calls every handler, so that the database of all tests would carry out each request as well.
     """
     client = make_client("dynamodb")
     client.meta.events.unregister("before-send", botocore_stubber)
     return client
-
-
-class MotoShelf:
-    """A table in moto, accessed without requests, because moto's request parsing is slow."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
-    def put(self, item: Item) -> None:
-        """Store an item; replace an existing one."""
-        self._table.put_item(to_attributes(item), overwrite=True)
-
-    def remove(self, key: Key) -> None:
-        """Delete an item; do nothing if there is none."""
-        from moto.dynamodb.models.dynamo_type import DynamoType
-
-        self._table.items[DynamoType({"S": key["PK"]})].pop(DynamoType({"S": key["SK"]}), None)
-
-    def partition(self, name: str) -> list[Item]:
-        """Return all items of a partition in the order of their sort keys."""
-        from moto.dynamodb.models.dynamo_type import DynamoType
-
-        stored = self._table.items.get(DynamoType({"S": name}), {})
-        found = stored.values() if self._table.has_range_key else [stored] if stored else []
-        return sorted(
-            (from_attributes(item.to_json()["Attributes"]) for item in found), key=lambda item: item.get("SK", "")
-        )
 
 
 _MAX_AT_ONCE: Final = 25
@@ -123,42 +106,6 @@ class ClientShelf:
         for start in range(0, len(keys), _MAX_AT_ONCE):
             part = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]
             self._client.batch_write_item(RequestItems={self._table: part})
-
-
-class Moto:
-    """The tables in moto."""
-
-    def functions_client(self) -> Any:
-        """Create a botocore client as the functions use it."""
-        return make_client("dynamodb")
-
-    client = functions_client
-
-    def shelf(self, table: str) -> MotoShelf:
-        """Open a table for direct access."""
-        return MotoShelf(self._tables()[table])
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """Delete the partitions and the stream records that are created while the context is open."""
-        tables = list(self._tables().values())
-        before = [(table, set(table.items), len(_records(table))) for table in tables]
-        yield
-        for table, partitions, records in before:
-            for partition in set(table.items) - partitions:
-                del table.items[partition]
-            del _records(table)[records:]
-
-    def _tables(self) -> dict[str, Any]:
-        from moto.dynamodb.models import dynamodb_backends
-
-        (backends,) = dynamodb_backends.values()
-        tables: dict[str, Any] = backends[os.environ["AWS_DEFAULT_REGION"]].tables
-        return tables
-
-
-def _records(table: Any) -> list[Any]:
-    return table.stream_shard.items if table.stream_shard else []
 
 
 class DynamoDBLocal:
@@ -224,18 +171,33 @@ class Memory:
 
     def answer(self, request: Any, **_context: object) -> AWSResponse:
         """Answer botocore's event `before-send` with the response that DynamoDB would send."""
-        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-        act: Callable[..., dict[str, Any]] = getattr(self._memory, xform_name(operation))
-        status = 200
-        try:
-            answer = act(**json.loads(request.body))
-        except ClientError as error:
-            status, answer = 400, dict(error.response)
-            failure = answer.pop("Error")
-            answer |= {
-                "__type": f"com.amazonaws.dynamodb.v20120810#{failure['Code']}",
-                "message": failure["Message"],
-            }
-        del answer["ResponseMetadata"]
-        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
-        return AWSResponse(request.url, status, headers, MockRawResponse(json.dumps(answer).encode()))
+        status, headers, body = _answer(self._memory, request)
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))
+
+
+def _answer(memory: MemoryDynamoDB, request: Any) -> tuple[int, Any, bytes]:
+    operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+    status, body = answer_from(memory, operation, request.body)
+    return status, {"Content-Type": "application/x-amz-json-1.0"}, body
+
+
+def answer_from(memory: MemoryDynamoDB, operation: str, body: bytes) -> tuple[int, bytes]:
+    """Return status and body of the response that DynamoDB would send, from a database in memory."""
+    act: Callable[..., dict[str, Any]] = getattr(memory, xform_name(operation))
+    status = 200
+    try:
+        answer = act(**json.loads(body))
+    except ClientError as error:
+        status, answer = 400, dict(error.response)
+        failure = answer.pop("Error")
+        answer |= {
+            "__type": f"com.amazonaws.dynamodb.v20120810#{failure['Code']}",
+            "message": failure["Message"],
+        }
+    del answer["ResponseMetadata"]
+    return status, json.dumps(answer, default=_plain).encode()
+
+
+def _plain(value: datetime | bytes) -> float | str:
+    """Return a time as DynamoDB sends it, or the base64 text that a request had for bytes."""
+    return value.timestamp() if isinstance(value, datetime) else value.decode()

@@ -20,7 +20,7 @@ from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.domain.identity import new_id
 from tapedeck.operations import engine_registration
 from tapedeck.operations.engine_authentication import EngineAuthenticator
-from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.samples.moto_aws import make_full_client
 from tests.functions.background_world import World
 
 NOW: Final = 1_537_916_400

@@ -78,8 +78,8 @@ def seeding(aws: None) -> Iterator[Callable[[], None]]:
     The tables contain the sample data only, because the reconciler processes every pending row.
     """
     del aws  # only has to be there
-    with own_tables(SAMPLE_SETTINGS), capturing_output():
-        yield make_seeding()
+    with own_tables(SAMPLE_SETTINGS) as database, capturing_output():
+        yield make_seeding(database)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)

@@ -1,6 +1,6 @@
 """Fuzz test: up to 20,000 malformed requests from a fixed seed, each with a valid dialect error within a time limit.
 
-An in-memory database replaces moto, so the measured time is that of the functions themselves.
+The database is in memory, so the measured time is that of the functions themselves.
 """
 
 import base64

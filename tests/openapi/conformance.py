@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def _reports() -> Iterator[Report]:
-    with running_standin("--store=memory") as url:
+    with running_standin() as url:
         for dialect in ACCOUNTS:
             yield test_dialect(StandIn(url, dialect))
         yield test_control_api(StandIn(url, "twilio"))

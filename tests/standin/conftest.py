@@ -1,9 +1,11 @@
-"""A stand-in in this process, on free ports, over the emulated AWS and tables of its own."""
+"""A stand-in in this process, on free ports, with a backend of its own."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Final
+from unittest.mock import patch
 
 import pytest
 
@@ -15,7 +17,6 @@ from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
-from tests.tables import own_tables
 from tests.wire.gateway import checked_gateways
 
 FAULTS: Final[list[str]] = []
@@ -45,9 +46,10 @@ def serving(
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
+    from tapedeck.bootstrap.environment import Environment, installed
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin.app.container import AppOptions, build_application
-    from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
+    from tapedeck_standin.aws.backend import emulated_aws
     from tapedeck_standin.http import certificates
     from tapedeck_standin.http.server import Server
 
@@ -55,7 +57,9 @@ def serving(
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
     services = ExitStack()
-    services.enter_context(own_tables({**STANDIN_DEFAULTS, **(variables or {})}))
+    services.enter_context(patch.dict(os.environ))
+    services.enter_context(installed(Environment()))
+    backend = services.enter_context(emulated_aws(TEMPLATE, variables or {}))
     services.enter_context(checked_gateways(FAULTS.append))
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
@@ -66,7 +70,9 @@ def serving(
                 clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts,
                 public_token=own.auth_token if is_token_public else None, ca_file=identity.ca_file,
             )  # fmt: skip
-            application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
+            application = build_application(
+                ROOT, TEMPLATE, own.account, lines.append, port=http.port, backend=backend, setting=setting
+            )
             application.start()
             http.start(application.answer)
             https.start(application.answer, identity.tls)

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
@@ -27,6 +28,7 @@ from tapedeck_standin.aws import backend
 from tapedeck_standin.http import certificates
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
+from tests.dynamodb_server import running_dynamodb
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
 from tests.standin.receiver import receiving
 from tests.wire.validator import check_response
@@ -109,7 +111,7 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs tgkill")
 def test_a_signal_to_another_thread_ends_it(start: Callable[..., Running]) -> None:
     """The kernel may deliver SIGTERM to any thread of the process, and only the main thread runs Python's handler."""
-    running = start("--store", "memory", PORT="0", HTTPS_PORT="0")
+    running = start(PORT="0", HTTPS_PORT="0")
     main = running.process.pid
     tasks = {int(task.name) for task in Path(f"/proc/{main}/task").iterdir()}
     other = max(tasks - {main})
@@ -181,21 +183,10 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def database(aws: None) -> Iterator[str]:
-    """Serve a DynamoDB of this process, without tables of other tests, over HTTP; yield its URL."""
-    from moto.dynamodb.models import dynamodb_backends
-    from moto.server import ThreadedMotoServer
-
-    del aws  # the emulator must be running
-    (backends,) = dynamodb_backends.values()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backends["us-east-1"], "tables", {})
-        server.start()
-        try:
-            yield "http://{}:{}".format(*server.get_host_and_port())
-        finally:
-            server.stop()
+def kept() -> Iterator[tuple[str, MemoryDynamoDB]]:
+    """Serve a DynamoDB of this process over HTTP; yield its URL and the database."""
+    with running_dynamodb() as served:
+        yield served
 
 
 def client_of(running: Running, account: str) -> StandIn:
@@ -205,19 +196,19 @@ def client_of(running: Running, account: str) -> StandIn:
 
 
 @pytest.mark.ci
-def test_uses_an_external_database(database: str, start: Callable[..., Running], tmp_path: Path) -> None:
+def test_uses_an_external_database(
+    kept: tuple[str, MemoryDynamoDB], start: Callable[..., Running], tmp_path: Path
+) -> None:
     """With AWS_ENDPOINT_URL_DYNAMODB the items are in that database; Ctrl-C ends the command with 0."""
-    from tapedeck.bootstrap import http as api_bootstrap
-
     ca_file = tmp_path / "ca.pem"
+    url, database = kept
     sid = "AC" + new_id(0)
     flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", "ca.pem", "--verbose")
-    running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
+    running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=url)
     assert running.ready["ca_file"] == str(ca_file)
     standin = client_of(running, sid[2:])
     call = ControlClient(standin).post("/calls").body["sid"]
-    # The stand-in's database is the emulated one of this process.
-    assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
+    assert call["twilio"][2:] in json.dumps(database.scan(TableName="RecordingsTable")["Items"])
     api = HttpFunctionClient(TWILIO, sid[2:], standin.token, standin=standin)
     assert api.get("Calls", call["twilio"]).status == 200
     code, errors = running.end(signal.SIGINT)
@@ -230,7 +221,7 @@ def test_uses_an_external_database(database: str, start: Callable[..., Running],
 
 
 @pytest.mark.ci
-def test_starts_again_on_a_kept_database(database: str, start: Callable[..., Running]) -> None:
+def test_starts_again_on_a_kept_database(kept: tuple[str, MemoryDynamoDB], start: Callable[..., Running]) -> None:
     """A second run ends the live call of the first; its recording can be stopped, and is `absent` an hour later.
 
     What the second run records completes. Callbacks of both recordings are delivered.
@@ -240,7 +231,7 @@ def test_starts_again_on_a_kept_database(database: str, start: Callable[..., Run
     with receiving() as receiver:
 
         def run() -> tuple[Running, ControlClient, HttpFunctionClient]:
-            running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
+            running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=kept[0])
             standin = client_of(running, account)
             return running, ControlClient(standin), HttpFunctionClient(TWILIO, account, standin.token, standin=standin)
 

@@ -505,7 +505,8 @@ def _items_of(account: str) -> list[Any]:
     """All items of an account in the table."""
     import os
 
-    from tapedeck_standin.aws.backend import make_full_client
+    from tapedeck.bootstrap.environment import current_environment
 
-    pages = make_full_client("dynamodb").get_paginator("scan").paginate(TableName=os.environ["RECORDINGS_TABLE"])
+    database = current_environment().make_client("dynamodb")
+    pages = database.get_paginator("scan").paginate(TableName=os.environ["RECORDINGS_TABLE"])
     return [item for page in pages for item in page["Items"] if item["PK"]["S"].startswith(account)]

@@ -1,4 +1,4 @@
-"""Options of a stand-in: fixtures, seed, external URL, callback host map, retries and stores."""
+"""Options of a stand-in: fixtures, seed, external URL, callback host map and retries."""
 
 import itertools
 import json
@@ -93,13 +93,13 @@ def run_scenario(standin: StandIn, receiver: Receiver) -> list[Any]:
 
 @pytest.mark.ci
 def test_seeded_runs_are_identical(tmp_path: Path, receiver: Receiver) -> None:
-    """With a seed, runs give the same ids, times and printed fixtures, in either store."""
+    """With a seed, runs give the same ids, times and printed fixtures, in every run."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(FIXTURES)
     origin = "https://api.example.com"
     runs, printed = [], []
-    for store in ("memory", "moto"):
-        flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/", "--store", store)
+    for _ in range(2):
+        flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/")
         with running_standin(*flags) as (standin, created):
             runs.append(run_scenario(standin, receiver))
             printed.append(created)
@@ -137,7 +137,6 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
     environment: Mapping[str, str] = {
         "TAPEDECK_CALLBACK_HOST_MAP": "hook.example=127.0.0.1",
         "TAPEDECK_DELIVERIES": "durable",
-        "TAPEDECK_STORE": "memory",
     }
     with running_standin(**environment) as (standin, created):
         assert created == []
@@ -176,7 +175,6 @@ def test_callbacks_are_delivered_to_an_allowed_host(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(RESOLVER)
     environment: Mapping[str, str] = {
         "TAPEDECK_CALLBACK_ALLOWED_HOSTS": "10.1.2.3, application",
-        "TAPEDECK_STORE": "memory",
         "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
     }
     with (
@@ -206,7 +204,7 @@ def test_callbacks_are_delivered_to_an_allowed_host(tmp_path: Path) -> None:
 def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
     """One advance by days runs every due callback retry, with the delays of a deployment, until one succeeds."""
     receiver.answers.extend([500] * 4)
-    with running_standin("--deliveries", "durable", "--store", "memory") as (standin, _):
+    with running_standin("--deliveries", "durable") as (standin, _):
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         control = ControlClient(standin)
         call = control.post("/calls").body["sid"]["twilio"]
@@ -228,7 +226,7 @@ def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
 @pytest.mark.ci
 def test_clock_cannot_pass_the_year_9999() -> None:
     """An advance past the year 9999 is 400, and the stand-in still works."""
-    with running_standin("--store", "memory", "--seed", "1") as (standin, _):
+    with running_standin("--seed", "1") as (standin, _):
         control = ControlClient(standin)
         answers = [control.post("/clock", {"advance": MAX_ADVANCE_SECONDS}) for _ in range(800)]
         first = next(answer for answer in answers if answer.status != 200)
@@ -277,7 +275,7 @@ def test_fixtures_have_api_keys(tmp_path: Path) -> None:
     file = tmp_path / "fixtures.yaml"
     sid = f"SK{'ab' * 16}"
     file.write_text(f"keys: [{{sid: {sid}, secret: from-the-file, friendly_name: tests}}]")
-    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, created):
+    with running_standin("--fixtures", str(file)) as (standin, created):
         key = HttpFunctionClient(TWILIO, standin.account, "from-the-file", user=sid, standin=standin)
         assert (key.get("Calls").status, key.get("Keys").status) == (200, 401)
         owner = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
@@ -310,7 +308,7 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
     """
     file = tmp_path / "fixtures.yaml"
     file.write_text(DUPLICATE_FIXTURES)
-    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, created):
+    with running_standin("--fixtures", str(file)) as (standin, created):
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         # The list order within one millisecond is undefined.
         conferences = api.get("Conferences").body["conferences"]
@@ -357,7 +355,7 @@ def test_inconsistent_fixtures_are_reported(tmp_path: Path, content: str, messag
     """The stand-in does not start; the error names the position in the file and the problem."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(content)
-    with pytest.raises(AssertionError) as ended, running_standin("--fixtures", str(file), "--store", "memory"):
+    with pytest.raises(AssertionError) as ended, running_standin("--fixtures", str(file)):
         pass
     assert str(ended.value).endswith(f"tapedeck: {message}")
 
@@ -383,7 +381,6 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--callback-allowed-hosts", "a,b c"), "'b c' is not a host"),
         (("--callback-allowed-hosts", "127.1"), "'127.1' is not a host"),
         (("--deliveries", "never"), "'never' is not one of"),
-        (("--store", "disk"), "'disk' is not one of"),
         (("--engine", "asterisk"), "'asterisk' is not one of"),
         (("--allow-host", "http://tapedeck"), "is not a host: use a name or an address"),
         (("--engine", "external", "--seed", "1"), "--seed needs --engine simulated or none"),
@@ -414,7 +411,7 @@ def test_fixtures_need_no_engine(tmp_path: Path, engine: str) -> None:
     """A recording of the file is there although no engine is alive yet that could begin it."""
     file = tmp_path / "fixtures.yaml"
     file.write_text("{calls: [{}], recordings: [{call: 1, status: in-progress}]}")
-    with running_standin("--engine", engine, "--fixtures", str(file), "--store", "memory") as (standin, created):
+    with running_standin("--engine", engine, "--fixtures", str(file)) as (standin, created):
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         shown = [each["sid"] for each in api.get("Recordings").body["recordings"]]
     assert [line.split()[1] for line in created[1:]] == shown
@@ -423,7 +420,7 @@ def test_fixtures_need_no_engine(tmp_path: Path, engine: str) -> None:
 @pytest.mark.ci
 def test_without_an_engine_only_reported_events_happen() -> None:
     """With `--engine none` commands wait; events by hand move the states as those of an engine."""
-    with running_standin("--engine", "none", "--store", "memory") as (standin, _):
+    with running_standin("--engine", "none") as (standin, _):
         control = ControlClient(standin)
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         call = control.post("/calls").body["sid"]["twilio"]

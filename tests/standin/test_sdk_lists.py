@@ -17,7 +17,6 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Recording, Source
 from tapedeck.settings import Settings
-from tapedeck_standin.aws.backend import make_full_client
 from tests.conftest import TestAccount
 from tests.functions.databases import ClientShelf
 from tests.functions.stage import Clock, Stage
@@ -54,7 +53,7 @@ def expected(standin: StandIn) -> Expected:
     """Write the items directly into the stand-in's tables."""
     del standin  # only its tables are needed
     created = api_bootstrap.get_admin_services().accounts.create()
-    shelf = ClientShelf(make_full_client("dynamodb"), Settings.read().recordings_table)
+    shelf = ClientShelf(current_environment().make_client("dynamodb"), Settings.read().recordings_table)
     stage = Stage(created.account, api_bootstrap.get_api_services(), Clock(), shelf)
     return _create_items(stage, TestAccount(created.account, created.auth_token))
 

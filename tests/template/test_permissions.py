@@ -28,8 +28,8 @@ from tapedeck.operations import recordings
 from tapedeck.ports.engines import RegisteredEngine
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_protocol.events import EVENTS
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import STACK
+from tapedeck_standin.samples.moto_aws import make_full_client
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.functions.engines import register_engine

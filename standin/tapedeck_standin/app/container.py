@@ -19,7 +19,6 @@ from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
-from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
@@ -34,9 +33,10 @@ from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Application
 from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.aws.backend import make_full_client, stream_of
+from tapedeck_standin.aws.backend import Backend
 from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
+from tapedeck_standin.aws.keys import MemoryKeys
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
 from tapedeck_standin.aws.standard_queue_source import StandardQueueSender, StandardQueueSource
@@ -67,7 +67,7 @@ from tapedeck_standin.scheduler.work_left import UnfinishedWork
 from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
-from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
+from tapedeck_standin.telephony.upload_wire import UploadWire
 
 MAX_ATTEMPTS: Final = 5
 """Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
@@ -112,6 +112,7 @@ def build_application(
     report: Callable[[str], object],
     *,
     port: int,
+    backend: Backend,
     setting: AppOptions = AppOptions(),
 ) -> Application:
     """Build the gateway, the control API and the simulated media engine, all on one virtual clock.
@@ -123,6 +124,7 @@ def build_application(
         report: receives a log line for each request, for each warning, for each event that has no effect, and for each
             callback to a host that is not allowed.
         port: the port for HTTP.
+        backend: the databases and stores.
         setting: further options.
 
     The functions of this process use its environment until another one is installed.
@@ -146,7 +148,7 @@ def build_application(
             presence_clock=engine_clock,
             make_confirmations=confirmed_updates.make,
             make_outbound_clients=partial(
-                _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock
+                _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock, backend.keys
             ),
             make_engine_queue_admin=lambda: standard_queues,
             # The simulated engine takes every call, also right after the clock was advanced by hours.
@@ -159,15 +161,14 @@ def build_application(
     os.environ["PUBLIC_URL"] = origin
     gateway = Gateway(template.routes, invoke := make_invoke(root), clock)
     settings = Settings.read()
-    account_data = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
-    captures = CaptureBucket(make_full_client("s3"), settings.media_bucket)
+    account_data = AccountData(backend.dynamodb, backend.media, settings)
     register_engine()
     engine = (
-        make_simulated_engine(standard_queues, captures, faults, clock, report)
+        make_simulated_engine(standard_queues, backend.media, faults, clock, report)
         if setting.engine == "simulated"
         else None
     )
-    database = DynamoDBTable(make_full_client("dynamodb"), settings.recordings_table, time.sleep)
+    database = DynamoDBTable(backend.dynamodb, settings.recordings_table, time.sleep)
     callback_source = ReorderingDeliverer(partial(invoke, "deliver_callback"), queues.callbacks, callback_log, faults)
     unfinished = UnfinishedWork(
         engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
@@ -175,7 +176,7 @@ def build_application(
     )  # fmt: skip
     scheduler = Scheduler(
         StreamSource(
-            stream_of(settings.recordings_table).drain, partial(invoke, "publish_changes"),
+            backend.stream_of(settings.recordings_table).drain, partial(invoke, "publish_changes"),
             max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
         ),
         engine,
@@ -254,7 +255,7 @@ def build_application(
         loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
         _report_fixtures(loader.create(setting.fixtures), setting.fixture_sids, report)
     sqs = SqsWire(standard_queues, control.refusal_of)
-    uploads = UploadWire(captures, clock)
+    uploads = UploadWire(backend.media, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
     return Application(
         api, host_guard, control, StartPage(account, setting.public_token, control.routes, setting.ca_file),
@@ -298,7 +299,8 @@ def _outbound_clients(
     callback_log: CallbackLog,
     seeded_random: SeededRandom | None,
     clock: VirtualClock,
-    environment: Environment,
+    keys: MemoryKeys,
+    _environment: Environment,
     settings: Settings,
 ) -> OutboundClients:
     webhook = SafeWebhookClient(
@@ -312,7 +314,7 @@ def _outbound_clients(
         finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),
         webhook_client=callback_log.observe_client(webhook),
-        decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
+        decryptor=keys,
         sleep=clock.sleep,
         random_float=(seeded_random or random).random,
         monotonic_clock=clock.monotonic,

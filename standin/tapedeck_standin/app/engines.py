@@ -23,7 +23,7 @@ from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
-from tapedeck_standin.telephony.upload_wire import CaptureBucket
+from tapedeck_standin.telephony.upload_wire import Captures
 
 EngineMode = Literal["simulated", "external", "none"]
 """The media engine of a stand-in: the simulated one, one of the user, or none."""
@@ -41,7 +41,7 @@ def register_engine() -> None:
 
 def make_simulated_engine(
     queues: MemoryEngineQueues,
-    captures: CaptureBucket,
+    captures: Captures,
     faults: Faults,
     clock: VirtualClock,
     log: Callable[[str], object],
@@ -50,7 +50,7 @@ def make_simulated_engine(
 
     Args:
         queues: the queues of all engines.
-        captures: writes uploaded captures.
+        captures: stores uploaded captures.
         faults: the injected faults.
         clock: the virtual clock.
         log: receives a line for each event that has no effect.
@@ -58,7 +58,7 @@ def make_simulated_engine(
     queue, routes = queues[STANDIN_ENGINE], EngineApi(clock)
 
     def upload(answer: Mapping[str, Any], file: Path) -> int:
-        return captures.put(answer["url"], answer["headers"], file)
+        return captures.upload(answer["url"], answer["headers"], file)
 
     links = EngineLinks(queue.receive, queue.delete, routes.post, upload)
     return SimulatedEngine(links, clock, _recording_preference, partial(_missing_media_fault, faults), log)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clock import system_clock
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import current_environment, installed
@@ -20,7 +19,7 @@ from tapedeck_standin.app.container import AppOptions, build_application
 from tapedeck_standin.app.determinism import START, SeededRandom
 from tapedeck_standin.app.engines import EngineMode
 from tapedeck_standin.app.paths import find_root
-from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
+from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws
 from tapedeck_standin.aws.template import STACK, Template
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.fixtures import Fixtures
@@ -43,7 +42,6 @@ class Options:
     `callback_host_map`: hosts to connect to instead, `host=other,host=other`.
     `callback_allowed_hosts`: hosts without a public address that callbacks are delivered to, comma-separated.
     `deliveries`: the vendor's retry policy, or durable retries for days.
-    `store`: implementation of the DynamoDB tables.
     `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
     `engine`: the media engine: the simulated one, an external one, or none.
     `confirm`: which updates of recordings wait until the media engine has confirmed them.
@@ -64,7 +62,6 @@ class Options:
     callback_host_map: str = ""
     callback_allowed_hosts: str = ""
     deliveries: Literal["vendor", "durable"] = VENDOR
-    store: Literal["moto", "memory"] = "moto"
     control_from_anywhere: bool = False
     engine: EngineMode = "simulated"
     confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
@@ -104,7 +101,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     Raises:
         OSError: a port is in use (`filename` is `host:port`), or the certificate cannot be written.
         TokenDiffers: the external database has the account with another token.
-        botocore.exceptions.BotoCoreError: the external database does not respond.
+        InvalidSetting: the external database does not respond, or a variable has an invalid value.
     """
     root = find_root()
     template = Template.load(root / "template.yaml")
@@ -128,17 +125,17 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
         with ExitStack() as stack:
             if seeded_random is not None:
                 stack.enter_context(seeded_random.installed())
-            if options.store == "memory":
-                stack.enter_context(using_memory_dynamodb(MemoryDynamoDB(clock)))
             # --8<-- [start:install]
-            stack.enter_context(emulated_aws(template, settings))
+            backend = stack.enter_context(emulated_aws(template, settings, clock))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
             stack.enter_context(installed(replace(current_environment(), clock=clock)))
             _build_services(verbose=options.verbose)
             # --8<-- [end:install]
             _create_account(options)
             setting = replace(setting, ca_file=identity.ca_file)
-            application = build_application(root, template, options.account, report, port=http.port, setting=setting)
+            application = build_application(
+                root, template, options.account, report, port=http.port, backend=backend, setting=setting
+            )
             application.start()
             try:
                 http.start(application.answer)

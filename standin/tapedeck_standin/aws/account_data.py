@@ -1,4 +1,4 @@
-"""Read or delete everything that the tables and the media bucket hold for one account."""
+"""Read or delete everything that the tables and the media hold for one account."""
 
 import time
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from tapedeck.adapters.dynamodb.items import (
 from tapedeck.domain.account import ApiKey
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.settings import Settings
+from tapedeck_standin.aws.media import MediaFolder
 
 _MAX_DELETED_AT_ONCE: Final = 25
 """DynamoDB's limit for deletions in one request."""
@@ -44,14 +45,13 @@ class AccountData:
 
     Args:
         dynamodb: botocore client of DynamoDB.
-        s3: botocore client of S3.
-        settings: the names of the tables and of the bucket.
+        media: the media of all accounts.
+        settings: the names of the tables.
     """
 
-    def __init__(self, dynamodb: Any, s3: Any, settings: Settings) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+    def __init__(self, dynamodb: Any, media: MediaFolder, settings: Settings) -> None:  # noqa: ANN401 - botocore makes its classes at run time
         self._dynamodb = dynamodb
-        self._s3 = s3
-        self._bucket = settings.media_bucket
+        self._media = media
         self._table = settings.recordings_table
         self._credentials_table = settings.credentials_table
         self._database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
@@ -97,7 +97,7 @@ class AccountData:
         account's lists, because a scan would read all accounts.
         """
         to_delete = sorted(set(self._keys(account)))
-        self._clear_media(account)
+        self._media.delete_account(account)
         keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in to_delete]
         for start in range(0, len(keys), _MAX_DELETED_AT_ONCE):
             pending = {
@@ -120,12 +120,6 @@ class AccountData:
         for transcription in self._partition(transcriptions_partition(account)):
             yield _key(transcription)
             yield transcriptions_partition(account, transcription["recording"]), transcription["SK"]
-
-    def _clear_media(self, account: str) -> None:
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{account}/"):
-            found = [{"Key": stored["Key"]} for stored in page.get("Contents", ())]
-            if found:
-                self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 
     def _partition(self, key: str) -> list[Item]:
         return self._database.query("PK = :pk", {"pk": key})

@@ -1,26 +1,21 @@
-"""The emulated AWS: moto in this process with the template's resources, or another database for the tables."""
+"""What the stand-in has in place of AWS: tables in memory or in another DynamoDB, media, and a key."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from botocore.config import Config
-from botocore.session import Session
-from moto import mock_aws
-
 from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
-from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap.environment import current_environment, installed, rebuilt_services
+from tapedeck.adapters.clock import system_clock
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck.domain.account import MediaAccess
-from tapedeck_standin.aws.moto_lock import one_request_at_a_time
-from tapedeck_standin.aws.moto_patches import quick_moto
-from tapedeck_standin.aws.signing_key import create_signing_key
-from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChanges
+from tapedeck.ports.clock import Clock
+from tapedeck_standin.aws.keys import MemoryKeys
+from tapedeck_standin.aws.media import MediaFolder
+from tapedeck_standin.aws.table_stream import Changes, StreamChanges
 from tapedeck_standin.aws.template import Template
 
 DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
@@ -45,7 +40,7 @@ STANDIN_DEFAULTS: Final = {
     "CALLBACK_CONCURRENCY": "65536",
     "CALLBACK_RETRY_CONCURRENCY": "65536",
 }
-"""The vendor's behaviour; media are always inline: no server answers presigned URLs of the emulated S3.
+"""The vendor's behaviour; media are always inline: no server answers presigned URLs.
 
 With so many senders, hardly two recordings, conferences or calls share a FIFO group: only the number of threads limits
 an account.
@@ -70,7 +65,7 @@ class InvalidSetting(Exception):
 
 
 def isolate_aws_environment() -> None:
-    """Replace the user's AWS configuration by one that reaches no real account, and disable SAM's telemetry.
+    """Replace the user's AWS configuration by one that reaches no real account.
 
     Of all `AWS_*` variables only `AWS_ENDPOINT_URL_DYNAMODB` is kept.
     """
@@ -79,75 +74,84 @@ def isolate_aws_environment() -> None:
     os.environ.update(_ENVIRONMENT)
 
 
-def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """Make a client with every operation of a service; the functions' clients support only those that they use."""
-    if service == "dynamodb" and _memory.database is not None:
-        return _memory.database
-    config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
-    return _session().create_client(service, config=config)
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The databases and stores of a stand-in.
 
-
-@cache
-def _session() -> Session:
-    """Return the shared session: making one takes longer than making a client."""
-    return Session()
-
-
-@dataclass
-class _Memory:
-    """The in-memory database that replaces moto's, or None."""
-
-    database: MemoryDynamoDB | None = None
-
-
-_memory: Final = _Memory()
-
-
-@contextmanager
-def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
-    """Use this database in place of every DynamoDB client until the block is left.
-
-    Raises:
-        InvalidSetting: `AWS_ENDPOINT_URL_DYNAMODB` is set as well.
+    dynamodb: a client with all operations.
+    stream_of: opens a reader for the stream of a table, by the table's name.
+    media: the media of all accounts.
+    keys: encrypts and decrypts signing keys.
     """
-    if os.environ.get(DATABASE):
-        raise InvalidSetting(f"{DATABASE} is set, but the in-memory store was selected: use only one of them")
 
-    def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-        return database if service == "dynamodb" else make_client(service)
-
-    with installed(replace(current_environment(), make_client=make)):
-        _memory.database = database
-        try:
-            yield
-        finally:
-            _memory.database = None
+    dynamodb: Any
+    stream_of: Callable[[str], Changes]
+    media: MediaFolder
+    keys: MemoryKeys
 
 
 @contextmanager
-def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
-    """Create the template's tables, buckets and signing key, and set the functions' environment variables.
+def emulated_aws(
+    template: Template, settings: Mapping[str, str] = MappingProxyType({}), clock: Clock = system_clock
+) -> Iterator[Backend]:
+    """Create the template's tables, and set the functions' environment variables and their environment.
 
-    If `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are created there. KMS and S3 are always emulated
-    in this process. Services are built again from these variables.
+    If `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are created there.
 
     Args:
         template: the resources to create.
         settings: environment variables that override the defaults of the stand-in.
+        clock: dates the records of the tables in memory, in milliseconds.
 
     Raises:
-        InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value.
-        botocore.exceptions.BotoCoreError: the other database does not respond.
+        InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value; or the other database does not respond, or cannot
+            be reached without the extra `aws`.
     """
     variables = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
-    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
-        tables = template.create_tables(make_full_client("dynamodb"))
-        key = create_signing_key(make_full_client("kms"))
-        buckets = template.create_buckets(make_full_client("s3"))
-        os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
+    open_database = _open_other_database if os.environ.get(DATABASE) else partial(_open_memory, clock)
+    client, make_client, stream_of, names = open_database(template)
+    with MediaFolder.temporary() as media:
+        keys = MemoryKeys()
+        os.environ.update(template.environment({**names, **template.bucket_names(), "SigningKey": "standin"}))
         os.environ.update(variables)
-        with rebuilt_services():
-            yield
+        environment = replace(
+            current_environment(), make_client=make_client, make_media_store=lambda: media, make_encryptor=lambda: keys
+        )
+        with installed(environment):
+            yield Backend(client, stream_of, media, keys)
+
+
+Database = tuple[Any, Callable[[str], Any], Callable[[str], Changes], dict[str, str]]
+"""A client with all operations, what makes clients for the functions, what opens streams, and the tables' names."""
+
+
+def _open_memory(clock: Clock, template: Template) -> Database:
+    memory = MemoryDynamoDB(clock)
+    return memory, {"dynamodb": memory}.__getitem__, partial(MemoryChanges, memory), template.create_tables(memory)
+
+
+def _open_other_database(template: Template) -> Database:
+    try:
+        # The base distribution has no botocore: no other service of AWS is used.
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
+
+        from tapedeck.adapters.clients import make_client  # noqa: PLC0415
+    except ImportError as error:
+        raise InvalidSetting(f"{DATABASE} needs botocore: install tapedeck-api[aws]") from error
+    session = Session()
+    config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
+    client: Any = session.create_client("dynamodb", config=config)
+
+    def stream_of(table: str) -> Changes:
+        streams = session.create_client("dynamodbstreams", endpoint_url=os.environ[DATABASE])
+        return StreamChanges(streams, client.describe_table(TableName=table)["Table"]["LatestStreamArn"])
+
+    try:
+        return client, make_client, stream_of, template.create_tables(client)
+    except BotoCoreError as error:
+        raise InvalidSetting(f"the database does not respond: {error}") from error
 
 
 def _media_access() -> str:
@@ -155,21 +159,3 @@ def _media_access() -> str:
     if access not in set(MediaAccess):
         raise InvalidSetting(f"{MEDIA} must be {' or '.join(MediaAccess)}")
     return access
-
-
-def stream_of(table: str) -> Changes:
-    """Return a reader for the stream of a table, in the database that is in use."""
-    if _memory.database is not None:
-        return MemoryChanges(_memory.database, table)
-    if not os.environ.get(DATABASE):
-        return MotoChanges(table)
-    described = make_full_client("dynamodb").describe_table(TableName=table)["Table"]
-    client = _session().create_client("dynamodbstreams", endpoint_url=os.environ[DATABASE])
-    return StreamChanges(client, described["LatestStreamArn"])
-
-
-def _config(database: str | None) -> Any:  # noqa: ANN401 - moto's type lacks its own option
-    core: dict[str, Any] = {"mock_credentials": False}
-    if database:
-        core["passthrough"] = {"urls": [re.escape(database)]}
-    return {"core": core}

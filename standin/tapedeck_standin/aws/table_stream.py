@@ -2,13 +2,9 @@
 
 import threading
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
-
-from botocore.exceptions import ClientError
+from typing import Any, Protocol
 
 Record = Mapping[str, Any]
-
-_KEY_NAMES: Final = {"PK", "SK"}
 
 
 class Changes(Protocol):
@@ -17,29 +13,6 @@ class Changes(Protocol):
     def drain(self) -> list[Record]:
         """Return the records since the last call, in order for each item."""
         ...
-
-
-class MotoChanges:
-    """The stream of a table in moto. Reading deletes the records, which moto would keep for ever.
-
-    Args:
-        table: the table's name.
-    """
-
-    def __init__(self, table: str) -> None:
-        from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - only after moto has been started
-
-        (backends,) = dynamodb_backends.values()
-        (found,) = (backend.tables[table] for backend in backends.values() if table in backend.tables)
-        self._shard: Any = found.stream_shard
-        self.drain()
-
-    def drain(self) -> list[Record]:
-        """Return the records since the last call."""
-        records: list[Record] = [record.record for record in self._shard.items]
-        self._shard.items.clear()
-        # moto records an update that creates an item twice; the first record has only the key.
-        return [record for record in records if record["dynamodb"].get("NewImage", {}).keys() != _KEY_NAMES]
 
 
 class StreamChanges:
@@ -68,7 +41,7 @@ class StreamChanges:
                     continue
                 try:
                     answer = self._streams.get_records(ShardIterator=iterator)
-                except ClientError:
+                except self._streams.exceptions.ClientError:
                     # The iterator has expired: go on from the newest record.
                     self._iterators[shard] = self._open_iterator(shard, "LATEST")
                     continue

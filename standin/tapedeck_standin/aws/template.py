@@ -148,6 +148,10 @@ class Template:
             )
         return names
 
+    def bucket_names(self, prefix: str = "") -> dict[str, str]:
+        """Return a name for each bucket by its logical id."""
+        return {logical_id: f"{prefix}{logical_id.lower()}" for logical_id in self.resources(_BUCKET)}
+
     def create_buckets(self, s3: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
         """Create the buckets of the template; return their names by logical id.
 
@@ -155,7 +159,7 @@ class Template:
             s3: a botocore client of S3.
             prefix: prepended to the buckets' names, so that several sets can coexist.
         """
-        names = {logical_id: f"{prefix}{logical_id.lower()}" for logical_id in self.resources(_BUCKET)}
+        names = self.bucket_names(prefix)
         for name in names.values():
             s3.create_bucket(Bucket=name)
         return names

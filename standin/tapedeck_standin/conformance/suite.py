@@ -73,7 +73,7 @@ class ConnectorSetting:
 def serving_connectors(port: int = 0) -> Iterator["Workbench"]:
     """Run a stand-in without an engine of its own; yield what connectors are checked with."""
     options = Options(
-        port=0, https_port=0, store="memory", engine="external", confirm=ConfirmUpdates.NONE
+        port=0, https_port=0, engine="external", confirm=ConfirmUpdates.NONE
     )  # fmt: skip
     with running(options, lambda _line: None) as addresses:
         yield Workbench(addresses.url, port)

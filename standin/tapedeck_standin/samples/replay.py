@@ -18,12 +18,13 @@ from tapedeck.bootstrap.environment import Environment, OutboundClients, current
 from tapedeck.ports.messaging import WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.app.paths import find_root
-from tapedeck_standin.aws.backend import InvalidSetting, emulated_aws, isolate_aws_environment, make_full_client
+from tapedeck_standin.aws.backend import isolate_aws_environment
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.samples.data import seed
+from tapedeck_standin.samples.moto_aws import make_full_client, moto_aws
 from tapedeck_standin.telephony.queue_access import FixedLender
 
 
@@ -36,11 +37,15 @@ def _queue(name: str) -> MemoryQueue:
     return MemoryQueue(current_environment().clock, visibility_seconds=0, max_receives=1, dead_letters=None, name=name)
 
 
-def make_seeding() -> Callable[[], None]:
-    """Return a function that seeds the tables and buckets named by the environment with the sample data."""
+def make_seeding(dynamodb: Any = None) -> Callable[[], None]:  # noqa: ANN401 - botocore makes its classes at run time
+    """Return a function that seeds the tables and buckets named by the environment with the sample data.
+
+    Args:
+        dynamodb: a client of the database; None for the emulated one.
+    """
     settings = Settings.read()
     encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
-    return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, encryptor)
+    return partial(seed, dynamodb or make_full_client("dynamodb"), make_full_client("s3"), settings, encryptor)
 
 
 _OK: Final = 200
@@ -168,7 +173,7 @@ def main(event: Path) -> None:
         read_event(event)  # fail early, before the slow setup
         isolate_aws_environment()
         with (
-            emulated_aws(Template.load(root / "template.yaml"), SAMPLE_SETTINGS),
+            moto_aws(Template.load(root / "template.yaml"), SAMPLE_SETTINGS),
             # Standard output is for the answer only; logs and captured messages go to standard error.
             redirect_stdout(sys.stderr),
             capturing_output() as captured,
@@ -177,7 +182,7 @@ def main(event: Path) -> None:
             answer = replay(root, event)
     except FileNotFoundError as missing:
         raise click.ClickException(f"no function for {event.name}: {missing}") from missing
-    except (InvalidEventFile, InvalidSetting) as unusable:
+    except InvalidEventFile as unusable:
         raise click.ClickException(str(unusable)) from unusable
     for line in captured.sent:
         click.echo(line, err=True)

@@ -12,44 +12,19 @@ from dataclasses import dataclass, replace
 from hashlib import file_digest
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Protocol
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
-
-from botocore.exceptions import ClientError
 
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.http.messages import MEDIA_PATH, ServerRequest, ServerResponse
 
 
-class CaptureBucket:
-    """Writes captures to the media bucket, each once.
+class Captures(Protocol):
+    """Where captures are stored, each once."""
 
-    Args:
-        client: an S3 client with all operations.
-        bucket: the media bucket.
-    """
-
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore creates its classes at run time
-        self._client = client
-        self._bucket = bucket
-
-    def put(self, url: str, headers: Mapping[str, str], file: Path) -> int:
-        """Do what a `PUT` to a presigned URL of the bucket does; return the HTTP status."""
-        # The bucket's name is the first part of the path, or of the host.
-        key = unquote(urlsplit(url).path).removeprefix("/").removeprefix(f"{self._bucket}/")
-        given = {name.lower(): value for name, value in headers.items()}
-        try:
-            with file.open("rb") as body:
-                # The emulator keeps a checksum only if the algorithm has a header of its own.
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, IfNoneMatch=given["if-none-match"],
-                    ChecksumSHA256=given["x-amz-checksum-sha256"], ChecksumAlgorithm="SHA256",
-                )  # fmt: skip
-        except ClientError as error:
-            status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return status
-        return HTTPStatus.OK
+    def upload(self, url: str, headers: Mapping[str, str], file: Path) -> int:
+        """Do what a `PUT` to a presigned URL does; return the HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +42,11 @@ class UploadWire:
     """Answers uploads.
 
     Args:
-        captures: writes the captures.
+        captures: stores the captures.
         clock: milliseconds since the epoch.
     """
 
-    def __init__(self, captures: CaptureBucket, clock: Clock) -> None:
+    def __init__(self, captures: Captures, clock: Clock) -> None:
         self._captures = captures
         self._clock = clock
         self._lock = threading.Lock()
@@ -122,7 +97,7 @@ class UploadWire:
                 return _error(409, "ConditionalRequestConflict", "A conflicting operation occurred.")
             self._being_stored.add(path)
         try:
-            status = self._captures.put(upload.url, upload.headers, file)
+            status = self._captures.upload(upload.url, upload.headers, file)
         finally:
             with self._lock:
                 self._being_stored.discard(path)
