@@ -283,7 +283,7 @@ CONTROL_ROUTES: Final = {
         '201 `{"sid", "secret", "friendly_name"}`; 200 if this key exists; 409 if the sid is taken, or at 100 keys',
     ),
     "POST /_standin/recordings/{sid}/transcriptions": ("adds a transcription", '201 `{"sid", "status"}`'),
-    "POST /_standin/clock": ("advances the clock, for all accounts", '200 `{"now"}`'),
+    "POST /_standin/clock": ("advances the [clock](#clock) of one account, or of all", '200 `{"now"}`'),
     "POST /_standin/wait-until-idle": (
         "waits until all work that is due by the clock is done, callbacks included; does not advance the clock",
         '200 `{"left": []}`; 408 with what is `left`',
@@ -355,7 +355,7 @@ CONTROL_FIELDS: Final = {
     "CreateFaultRequest.on": "a function of the [endpoints](endpoints.md), `*` for all of them, `callback` or `media`",
     "CreateFaultRequest.times": "how often the fault applies",
     "CreateFaultRequest.then": "the effect, see [Faults](faults.md)",
-    "AdvanceClockRequest.advance": "seconds",
+    "AdvanceClockRequest.advance": "seconds; with `*` as `account`, for all accounts",
     "SettleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
     "SettleRequest.advance": "whether to advance the clock to the next due time, again and again",
     "WaitUntilIdleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",

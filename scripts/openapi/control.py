@@ -111,7 +111,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         conflict="A key has this sid with another secret or account, or the account has the maximum number of keys.",
     ),
     ("POST", "/clock"): Operation(
-        "advance_clock", "State", "Advance the clock of all accounts", {200: "Clock"}, schemas.AdvanceClockRequest
+        "advance_clock", "State", "Advance the clock of an account or all", {200: "Clock"}, schemas.AdvanceClockRequest
     ),
     ("POST", "/wait-until-idle"): Operation(
         "wait_until_idle", "State", "Wait until all work that is due by the clock is done", {200: "Left", 408: "Left"},

@@ -183,7 +183,11 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--seed", type=int, envvar="TAPEDECK_SEED", show_envvar=True,
-    help="Make ids and times reproducible. The clock moves only when it is advanced.",
+    help="Make ids and times reproducible. The clock is frozen.",
+)  # fmt: skip
+@click.option(
+    "--clock", type=click.Choice(["running", "frozen"]), default="running", envvar="TAPEDECK_CLOCK", show_default=True,
+    show_envvar=True, help="A running clock, or one that is frozen: an account's time moves only when it is advanced.",
 )  # fmt: skip
 @click.option(
     "--external-url", type=Origin(), default="", envvar="TAPEDECK_EXTERNAL_URL", show_envvar=True,
@@ -227,6 +231,7 @@ def serve(
     ca_file: Path | None,
     fixtures: Path | None,
     seed: int | None,
+    clock: Literal["running", "frozen"],
     external_url: str,
     callback_host_map: str,
     callback_allowed_hosts: str,
@@ -259,7 +264,7 @@ def serve(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, control_from_anywhere,
-            engine, ConfirmUpdates(confirm), allow_hosts,
+            engine, ConfirmUpdates(confirm), allow_hosts, clock,
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

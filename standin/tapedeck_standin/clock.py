@@ -1,10 +1,16 @@
-"""The stand-in's clock: the machine's clock, which the control API can advance; and the format of its times."""
+"""The stand-in's clock: the machine's clock, which the control API can advance, for each account by itself.
+
+A thread says with `working_for` in the name of which account it works; the clock shows this account's time.
+"""
 
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import Final
+
+from tapedeck.ports.clock import Clock
 
 MAX_ADVANCE_SECONDS: Final = 10 * 365 * 86_400
 """The longest single advance: ten years."""
@@ -17,8 +23,51 @@ class ClockOutOfRange(Exception):
     """The clock would be advanced beyond MAX_TIME_MS."""
 
 
+_account: Final[ContextVar[str | None]] = ContextVar("account", default=None)
+
+
+# --8<-- [start:account]
+class working_for:  # noqa: N801 - used like a function
+    """Work in the name of an account while the context is open (C-315); None: of no account.
+
+    A new thread works for no account.
+    """
+
+    __slots__ = ("_before", "_named")
+
+    def __init__(self, account: str | None) -> None:
+        self._named = account
+
+    def __enter__(self) -> None:
+        self._before: Token[str | None] = _account.set(self._named)
+
+    def __exit__(self, *_: object) -> None:
+        _account.reset(self._before)
+
+
+def work_for(account: str) -> None:
+    """Work in the name of an account from now on, until the enclosing `working_for` ends."""
+    _account.set(account)
+
+
+def current_account() -> str | None:
+    """Return the account that this thread works for; None without one."""
+    return _account.get()
+
+
+def time_of(clock: Clock, account: str | None) -> int:
+    """Return an account's time; any other clock has one time for all."""
+    with working_for(account):
+        return clock()
+
+
+# --8<-- [end:account]
+
+
 class VirtualClock:
-    """A clock with an offset, in milliseconds since the epoch. Thread-safe.
+    """A clock with an offset for all accounts, and one for each account, in milliseconds since the epoch. Thread-safe.
+
+    Without an account it shows the time at which a new account starts: the time of all.
 
     Args:
         real: the underlying clock in milliseconds; it may be frozen.
@@ -29,37 +78,47 @@ class VirtualClock:
     def __init__(self, real: Callable[[], int], initial_lag_seconds: float = 0, *, is_frozen: bool = False) -> None:
         self.is_frozen = is_frozen
         self._real = real
-        self._offset = -round(initial_lag_seconds * 1000)
+        self._common = -round(initial_lag_seconds * 1000)
+        self._own: dict[str | None, int] = {}
+        """By how much each account is ahead of the time of all."""
         self._moved = threading.Condition()
 
     # --8<-- [start:clock]
     def __call__(self) -> int:
-        """Return the current time."""
-        return self._real() + self._offset
+        """Return the current time of the account that this thread works for."""
+        return self._real() + self._common + self._own.get(_account.get(), 0)
 
-    def can_advance(self, seconds: float) -> bool:
-        """Return whether the clock can be advanced by this many seconds."""
-        return self() + seconds * 1000 <= MAX_TIME_MS
+    def of_all(self) -> int:
+        """Return the current time of all, which no account advances by itself."""
+        return self._real() + self._common
+
+    def can_advance(self, seconds: float, account: str | None = None) -> bool:
+        """Return whether an account's time (None: that of all) can be advanced by this many seconds."""
+        ahead = self._own.get(account, 0) if account is not None else max(self._own.values(), default=0)
+        return self.of_all() + ahead + seconds * 1000 <= MAX_TIME_MS
 
     def monotonic(self) -> int:
         """Return the underlying clock's milliseconds, which are never advanced."""
         return self._real()
 
-    def advance(self, seconds: float) -> int:
-        """Advance the clock; return the new time.
+    def advance(self, seconds: float, account: str | None = None) -> int:
+        """Advance the time of an account (None: of all, also of later ones); return the new time.
 
         Raises:
             ClockOutOfRange: the new time is beyond MAX_TIME_MS; the clock is unchanged.
         """
         with self._moved:
-            if not self.can_advance(seconds):
+            if not self.can_advance(seconds, account):
                 raise ClockOutOfRange
-            self._offset += round(seconds * 1000)
+            if account is None:
+                self._common += round(seconds * 1000)
+            else:
+                self._own[account] = self._own.get(account, 0) + round(seconds * 1000)
             self._moved.notify_all()
-        return self()
+        return time_of(self, account)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for this many seconds, or less if the clock is advanced meanwhile."""
+        """Sleep for this many seconds, or less if this thread's account is advanced meanwhile."""
         until, deadline = self() + seconds * 1000, time.monotonic() + seconds
         with self._moved:
             # The clock may be frozen: the real deadline ends the wait.

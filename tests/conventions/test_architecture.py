@@ -43,9 +43,9 @@ MAY_IMPORT: Final = {
 STANDIN_MAY_IMPORT: Final = {
     "clock": set(),
     "faults": set(),
-    "aws": set(),
+    "aws": {"clock"},
     "http": set(),
-    "telephony": {"aws", "http"},
+    "telephony": {"aws", "clock", "http"},
     "callbacks": {"aws", "clock", "faults"},
     "gateway": {"aws", "clock", "faults", "http"},
     "scheduler": {"aws", "callbacks", "clock", "telephony"},

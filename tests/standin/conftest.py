@@ -11,6 +11,7 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
+from tapedeck_standin.app.determinism import OrderedIds
 from tapedeck_standin.app.engines import EngineMode
 from tapedeck_standin.clock import VirtualClock
 from tests.client import DIALECTS, ROOT, TEMPLATE
@@ -61,6 +62,8 @@ def serving(
     services.enter_context(installed(Environment()))
     backend = services.enter_context(emulated_aws(TEMPLATE, variables or {}))
     services.enter_context(checked_gateways(FAULTS.append))
+    if clock is not None and clock.is_frozen:
+        services.enter_context(OrderedIds().installed())
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
         with certificates.issue() as identity:

@@ -128,7 +128,7 @@ def test_the_simulated_engine_confirms_inside_the_request(simulated: StandIn, di
     update = make_recording(simulated, _new_account(), dialect)
     for _ in range(3):
         assert [update(status).status for status in ("paused", "in-progress")] == [200, 200]
-        ControlClient(simulated).post("/clock", {"advance": 3600})
+        ControlClient(simulated).post("/clock", {"account": "*", "advance": 3600})
     assert [update("paused").status, update("paused").status] == [200, 200]
 
 

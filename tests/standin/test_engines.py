@@ -94,7 +94,7 @@ def test_an_external_engine_stays_alive_when_the_clock_is_advanced(aws: None) ->
         form = {"From": "client:a", "To": "client:b"}
         for name in ("Before", "After"):
             assert client.post("Conferences", name, "Participants", form=form).status == 201
-            ControlClient(standin).post("/clock", {"advance": 86_400})
+            ControlClient(standin).post("/clock", {"account": "*", "advance": 86_400})
             assert listed(standin, "standin")["presence"] == "alive"
         assert engine.receive()[0]["type"] == "participant.add"
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -198,6 +198,25 @@ def test_callbacks_are_delivered_to_an_allowed_host(tmp_path: Path) -> None:
     assert [(each.url, each.headers["host"]) for each in receiver.received] == [
         (receiver.url("/application"), f"application:{receiver.port}")
     ]
+
+
+def test_a_frozen_clock_moves_only_when_it_is_advanced() -> None:
+    """With `--clock frozen` the clock starts now, durations are exact, and lists have the newest first (C-325)."""
+    began = datetime.now(UTC)
+    with running_standin("--clock", "frozen") as (standin, _):
+        control = ControlClient(standin)
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        start = datetime.fromisoformat(control.post("/clock").body["now"])
+        assert timedelta(seconds=-1) < start - began < timedelta(minutes=5)
+        calls = [control.post("/calls").body["sid"]["twilio"] for _ in range(30)]
+        assert [each["sid"] for each in api.get("Calls").body["calls"]] == calls[::-1]
+        recording = api.post("Calls", calls[0], "Recordings").body["sid"]
+        control.post("/clock", {"advance": 30})
+        assert api.post("Calls", calls[0], "Recordings", recording, form={"Status": "paused"}).status == 200
+        control.post(f"/calls/{calls[0]}/hangup")
+        assert control.post("/settle", {"advance": True, "timeout": 60}).body == {"left": []}
+        assert api.get("Recordings", recording).body["duration"] == "30"
+        assert datetime.fromisoformat(control.post("/clock").body["now"]) == start + timedelta(seconds=31)
 
 
 @pytest.mark.ci

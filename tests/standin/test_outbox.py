@@ -59,7 +59,7 @@ def test_known_events_are_forgotten(world: World, outcome: str) -> None:
     """An event that was applied, or is obsolete, is not reported again."""
     world.add("one", "a")
     world.answer("a", outcome)
-    assert (world.due(), world.outbox.dead, world.outbox.next_due()) == ([], [], None)
+    assert (world.due(), world.outbox.dead, world.outbox.next_due("a")) == ([], [], None)
 
 
 def test_later_is_repeated_with_growing_delays(world: World) -> None:
@@ -95,11 +95,11 @@ def test_subject_goes_on_after_two_seconds(world: World) -> None:
 def test_next_due(world: World) -> None:
     """The next time is that of a repetition, or that at which a subject goes on."""
     world.add("one", "early", "next")
-    assert world.outbox.next_due() == START
+    assert world.outbox.next_due("a") == START
     for delay in (0, 200, 500, 1000):
         world.now += delay
         world.answer("early", "later")
-    assert world.outbox.next_due() == START + 2000
+    assert world.outbox.next_due("a") == START + 2000
 
 
 def test_event_is_given_up_after_thirty_minutes(world: World) -> None:
@@ -137,7 +137,7 @@ def test_waiting_events_can_be_repeated_at_once(world: World) -> None:
     world.add("one", "a")
     world.answer("a", "later")
     assert world.due() == []
-    world.outbox.retry_now()
+    world.outbox.retry_now("a")
     assert world.due() == ["a"]
 
 

@@ -20,7 +20,7 @@ from tests.standin.receiver import Receiver
 from tests.standin.test_engines import EngineClient
 
 CLOCK = VirtualClock(lambda: 1_748_779_200_000, is_frozen=True)
-"""The clock of the module's stand-in: it moves only when it is advanced."""
+"""The clock of the module's stand-in: an account's time moves only when it is advanced."""
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +37,14 @@ def in_both(kind: ResourceType, sid: str) -> dict[str, str]:
     return {"twilio": TWILIO.format_sid(kind, identifier), "signalwire": SIGNALWIRE.format_sid(kind, identifier)}
 
 
-def in_seconds(seconds: float) -> str:
-    """Return the time so many seconds after now, by the stand-in's clock, as the control API writes it."""
-    now = datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(milliseconds=CLOCK())
-    return (now + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+def now_of(control: ControlClient) -> datetime:
+    """Return the time of the client's account."""
+    return datetime.fromisoformat(control.post("/clock").body["now"])
+
+
+def in_seconds(control: ControlClient, seconds: float) -> str:
+    """Return the time so many seconds after now, by the account's clock, as the control API writes it."""
+    return (now_of(control) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
 def record(control: ControlClient, api: HttpFunctionClient, receiver: Receiver) -> tuple[str, str]:
@@ -81,8 +85,8 @@ def test_nothing_is_left_when_nothing_was_done(control: ControlClient) -> None:
 def test_a_running_recording_is_no_work(control: ControlClient, api: HttpFunctionClient, receiver: Receiver) -> None:
     """A recording in progress has no end that could be waited for: nothing is left, and the clock stays."""
     record(control, api, receiver)
-    before = CLOCK()
-    assert (left_of(control), left_of(control, advance=True), CLOCK()) == ([], [], before)
+    before = now_of(control)
+    assert (left_of(control), left_of(control, advance=True), now_of(control)) == ([], [], before)
 
 
 def test_media_are_left_while_the_clock_is_frozen(
@@ -95,7 +99,7 @@ def test_media_are_left_while_the_clock_is_frozen(
     call, recording = record(control, api, receiver)
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
-    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "media", "due": in_seconds(1)}
+    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "media", "due": in_seconds(control, 1)}
     assert left_of(control, timeout=20) == [expected]
     assert sum(pauses) < 10
     assert receiver.received == []
@@ -116,7 +120,7 @@ def test_a_callback_that_is_retried_later_is_left(
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
     control.post("/clock", {"advance": 1})
-    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "callback", "due": in_seconds(30)}
+    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "callback", "due": in_seconds(control, 30)}
     assert left_of(control, timeout=60) == [expected]
     assert len(receiver.received) == 1
     assert left_of(control, timeout=60, advance=True) == []
@@ -140,9 +144,9 @@ def test_a_receiver_that_is_down_for_ever_ends(
     call, _ = record(control, api, receiver)
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
-    before = CLOCK()
+    before = now_of(control)
     assert left_of(control, timeout=60, advance=True) == []
-    assert (CLOCK() - before, len(receiver.received)) == ((1 + 3 * 86_400) * 1000, 4)
+    assert (now_of(control) - before, len(receiver.received)) == (timedelta(days=3, seconds=1), 4)
 
 
 def test_a_week_is_the_limit(
@@ -154,10 +158,14 @@ def test_a_week_is_the_limit(
     call, recording = record(control, api, receiver)
     control.post("/clock", {"advance": 5})
     control.post(f"/calls/{call}/hangup")
-    before = CLOCK()
-    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "callback", "due": in_seconds(1 + 604_800)}
+    before = now_of(control)
+    expected = {
+        "sid": in_both(ResourceType.RECORDING, recording),
+        "what": "callback",
+        "due": in_seconds(control, 1 + 604_800),
+    }
     assert left_of(control, timeout=60, advance=True) == [expected]
-    assert (CLOCK() - before, len(receiver.received)) == ((1 + 6 * 86_400) * 1000, 7)
+    assert (now_of(control) - before, len(receiver.received)) == (timedelta(days=6, seconds=1), 7)
     control.post("/reset")
     assert left_of(control) == []
 
@@ -169,7 +177,7 @@ def test_a_callback_in_work_is_waited_for(control: ControlClient, api: HttpFunct
     control.post(f"/calls/{call}/hangup")
     receiver.responding.clear()
     control.post("/clock", {"advance": 1})
-    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "callback", "due": in_seconds(0)}
+    expected = {"sid": in_both(ResourceType.RECORDING, recording), "what": "callback", "due": in_seconds(control, 0)}
     assert left_of(control, timeout=0.3) == [expected]
     receiver.responding.set()
     assert left_of(control, timeout=60) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
-from tapedeck_standin.aws.standard_queue_source import StandardQueueSender, StandardQueueSource
+from tapedeck_standin.aws.standard_queue_source import StandardQueueSource, send_bodies
 
 MESSAGES = [QueueMessage({"recording": name}, name, name) for name in ("a", "b")]
 
@@ -23,7 +23,7 @@ class World:
             dead_letters=self.dead_letters,
         )  # fmt: skip
         self.source = StandardQueueSource(self.queue, self.handle, self.errors.append)
-        StandardQueueSender(self.queue).send(MESSAGES)
+        send_bodies(self.queue, MESSAGES)
 
     def handle(self, event: dict[str, Any], _context: None) -> dict[str, Any]:
         """Fail for the failing bodies."""

@@ -31,7 +31,7 @@ class World:
         self.stored: list[tuple[str, Mapping[str, str], bytes]] = []
         self.meanwhile: Callable[[], object] = lambda: None
         self.wire = UploadWire(self, lambda: self.now)
-        request = {"bytes": len(AUDIO), "sha256": sha256(AUDIO).hexdigest()}
+        request = {"account": "a" * 32, "bytes": len(AUDIO), "sha256": sha256(AUDIO).hexdigest()}
         opened = {"url": S3_URL, "headers": SIGNED, "expires_at": START + 900_000, "ticket": "t"}
         answer = self.wire.redirect(
             ServerRequest("POST", "/engine/v2/uploads", (("Host", "localhost:3000"),), json.dumps(request).encode()),

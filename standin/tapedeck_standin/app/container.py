@@ -15,10 +15,9 @@ import click
 
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
-from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.items import NO_ENGINE
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
-from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
@@ -27,23 +26,27 @@ from tapedeck.bootstrap.environment import Environment, OutboundClients, current
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.operations.recordings import Recordings
+from tapedeck.ports.clock import Clock
 from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Application
 from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.aws.backend import Backend
-from tapedeck_standin.aws.event_sources import StreamSource
+from tapedeck_standin.aws.account_queues import AccountQueues, AccountQueueSource
+from tapedeck_standin.aws.backend import DATABASE, Backend
+from tapedeck_standin.aws.event_sources import Handler, StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
 from tapedeck_standin.aws.keys import MemoryKeys
+from tapedeck_standin.aws.open_work import AccountDeliveries, AccountPendingWork, OpenWork, account_of, narrowed
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
-from tapedeck_standin.aws.standard_queue_source import StandardQueueSender, StandardQueueSource
+from tapedeck_standin.aws.standard_queue_source import send_bodies
+from tapedeck_standin.aws.table_stream import Changes
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
-from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock, working_for
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
@@ -62,8 +65,12 @@ from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
+from tapedeck_standin.scheduler.account_reconciler import AccountReconciler
+from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
+from tapedeck_standin.scheduler.reconciliations import Reconciliations
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.scheduler.work_left import UnfinishedWork
+from tapedeck_standin.telephony.account_events import AccountEvents
 from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
@@ -134,13 +141,16 @@ def build_application(
     """
     clock = setting.clock or VirtualClock(system_clock)
     queues = Queues.create(clock, template)
-    # An external engine does not follow the virtual clock: its presence and its queue have real time (C-258).
-    engine_clock: Callable[[], int] = clock.monotonic if setting.engine == "external" else clock
+    engine_clock = _engine_clock(clock, setting.engine)
     standard_queues = MemoryEngineQueues(engine_clock, [STANDIN_ENGINE])
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
+    open_work = OpenWork()
     confirmed_updates = ConfirmedUpdates(standard_queues, clock, engine_clock, faults)
+    os.environ["PUBLIC_URL"] = origin
+    settings = Settings.read()
+    database = DynamoDBTable(backend.dynamodb, settings.recordings_table, time.sleep)
     install(
         replace(
             current_environment(),
@@ -154,13 +164,13 @@ def build_application(
             # The simulated engine takes every call, also right after the clock was advanced by hours.
             default_engine=STANDIN_ENGINE if setting.engine == "simulated" else None,
             make_credentials_lender=lambda: FixedLender(origin, clock),
-            wrap_delivery_dependency=callback_log.observe_store,
+            wrap_delivery_dependency=lambda store: callback_log.observe_store(narrowed(store, database, open_work)),
+            wrap_work_store=lambda store: narrowed(store, database, open_work),
+            wrap_engine_events=lambda events: AccountEvents(events, clock),
             wrap_api_log=outcomes.observe_log,
         )
     )
-    os.environ["PUBLIC_URL"] = origin
     gateway = Gateway(template.routes, invoke := make_invoke(root), clock)
-    settings = Settings.read()
     account_data = AccountData(backend.dynamodb, backend.media, settings)
     register_engine()
     engine = (
@@ -168,24 +178,22 @@ def build_application(
         if setting.engine == "simulated"
         else None
     )
-    database = DynamoDBTable(backend.dynamodb, settings.recordings_table, time.sleep)
     callback_source = ReorderingDeliverer(partial(invoke, "deliver_callback"), queues.callbacks, callback_log, faults)
     unfinished = UnfinishedWork(
         engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
-        DeliveryTable(database), PendingWorkIndex(database),
+        AccountDeliveries(database, open_work), AccountPendingWork(database, open_work), open_work,
     )  # fmt: skip
     scheduler = Scheduler(
-        StreamSource(
-            backend.stream_of(settings.recordings_table).drain, partial(invoke, "publish_changes"),
-            max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
-        ),
+        _stream(open_work, database, backend.stream_of(settings.recordings_table), partial(invoke, "publish_changes")),
+        open_work,
         engine,
-        StandardQueueSource(queues.finishing, partial(invoke, "finish_recording")),
-        queues.callbacks,
-        callback_source,
+        AccountQueueSource(queues.finishing, partial(invoke, "finish_recording")),
+        CallbackWorkers(queues.callbacks, callback_source),
         callback_log,
         unfinished,
-        partial(invoke, "reconcile", {}),
+        Reconciliations(
+            AccountReconciler(background_bootstrap.get_background_services), open_work, callback_log, clock
+        ),
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
@@ -201,10 +209,8 @@ def build_application(
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
 
     def forget(account_id: str) -> None:
-        callback_log.forget(account_id)
-        request_log.forget(account_id)
-        warning_log.forget(account_id)
-        faults.remove(account_id)
+        for forget_in in (callback_log.forget, request_log.forget, warning_log.forget, faults.remove):
+            forget_in(account_id)
 
     engines = get_engine_admin_services().engines
 
@@ -253,35 +259,56 @@ def build_application(
         # No engine need be alive: what a file describes exists when the stand-in is ready.
         recordings = Recordings(resources, clock)
         loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
-        _report_fixtures(loader.create(setting.fixtures), setting.fixture_sids, report)
+        with working_for(None):
+            created = loader.create(setting.fixtures)
+        _report_fixtures(created, setting.fixture_sids, report)
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(backend.media, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
     return Application(
         api, host_guard, control, StartPage(account, setting.public_token, control.routes, setting.ca_file),
-        sqs, uploads, scheduler, confirmed_updates.notify, report,
+        sqs, uploads, scheduler, confirmed_updates.notify, account, report,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """In-process versions of the template's queues."""
+    """In-process versions of the template's queues, by account."""
 
-    callbacks: MemoryQueue
-    finishing: MemoryStandardQueue
+    callbacks: AccountQueues[MemoryQueue]
+    finishing: AccountQueues[MemoryStandardQueue]
 
     @classmethod
     def create(cls, clock: VirtualClock, template: Template) -> "Queues":
         """Create the queues, each with a dead-letter queue; the template defines the visibility timeouts."""
-        make = partial(MemoryQueue, clock, visibility_seconds=None, max_receives=MAX_ATTEMPTS)
-        finishing = MemoryStandardQueue(
-            clock, name="finishing", visibility_seconds=template.visibility("FinishingQueue"),
-            retention_seconds=RETENTION_SECONDS, max_receives=MAX_ATTEMPTS,
-            dead_letters=MemoryStandardQueue(clock, name="finishing-dead", retention_seconds=RETENTION_SECONDS),
-        )  # fmt: skip
-        # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
-        dead_callbacks = make(name="callbacks.fifo-dead", dead_letters=None)
-        return cls(make(name="callbacks.fifo", dead_letters=dead_callbacks), finishing)
+        visibility_seconds = template.visibility("FinishingQueue")
+
+        def make_callbacks(own_clock: Clock, account: str) -> MemoryQueue:
+            # No visibility timeout: advancing the clock during a delivery must not cause a second one.
+            make = partial(MemoryQueue, own_clock, visibility_seconds=None, max_receives=MAX_ATTEMPTS)
+            dead = make(name=f"callbacks-{account}-dead.fifo", dead_letters=None)
+            return make(name=f"callbacks-{account}.fifo", dead_letters=dead)
+
+        def make_finishing(own_clock: Clock, account: str) -> MemoryStandardQueue:
+            make = partial(MemoryStandardQueue, own_clock, retention_seconds=RETENTION_SECONDS)
+            return make(
+                name=f"finishing-{account}", visibility_seconds=visibility_seconds, max_receives=MAX_ATTEMPTS,
+                dead_letters=make(name=f"finishing-{account}-dead"),
+            )  # fmt: skip
+
+        return cls(
+            AccountQueues(make_callbacks, MemoryQueue.send, clock), AccountQueues(make_finishing, send_bodies, clock)
+        )
+
+
+def _engine_clock(clock: VirtualClock, engine: EngineMode) -> Clock:
+    """Return the clock of the presence and the queues of engines, which no account advances (C-319).
+
+    An external engine has real time, also if the clock stands still (C-258).
+    """
+    if engine != "external":
+        return clock.of_all
+    return system_clock if clock.is_frozen else clock.monotonic
 
 
 def _report_fixtures(
@@ -311,7 +338,7 @@ def _outbound_clients(
         callbacks=queues.callbacks,
         # The same queue: each account has threads of its own, so that no account waits for another.
         callback_retries=queues.callbacks,
-        finishing=StandardQueueSender(queues.finishing),
+        finishing=queues.finishing,
         bus=MemoryBus(),
         webhook_client=callback_log.observe_client(webhook),
         decryptor=keys,
@@ -319,6 +346,17 @@ def _outbound_clients(
         random_float=(seeded_random or random).random,
         monotonic_clock=clock.monotonic,
     )
+
+
+def _stream(open_work: OpenWork, database: DynamoDBTable, changes: Changes, handler: Handler) -> StreamSource:
+    """Return the table's stream, whose records say what is open; in a kept database, more may be open."""
+    if os.environ.get(DATABASE):
+        engines = get_engine_admin_services().engines.list()
+        open_work.load(database, [NO_ENGINE, *(each.registered.engine.name for each in engines)])
+    return StreamSource(
+        lambda: open_work.note(changes.drain()), handler, max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
+        account_of=account_of,
+    )  # fmt: skip
 
 
 def _replay(account: str, resource_id: str, delivery: str) -> None:

@@ -8,14 +8,17 @@ from http import HTTPStatus
 from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
+from tapedeck.http.routes import collapse_slashes, is_engine_path
+from tapedeck_standin.clock import working_for
 from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
 from tapedeck_standin.control.start_page import StartPage
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
+from tapedeck_standin.gateway.request_log import accounts_of
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.sqs_wire import SqsWire
-from tapedeck_standin.telephony.upload_wire import UploadWire
+from tapedeck_standin.telephony.upload_wire import UploadWire, account_of_upload
 
 _MAX_PATH: Final = 300
 _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
@@ -37,6 +40,7 @@ class Application:
         uploads: the uploads of captures.
         scheduler: runs the background work that requests cause.
         on_engine_events: is called after each request with events of a media engine.
+        account: the account whose clock answers requests to the API that name none.
         report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
 
@@ -50,6 +54,7 @@ class Application:
         uploads: UploadWire,
         scheduler: Scheduler,
         on_engine_events: Callable[[], object],
+        account: str,
         report: Callable[[str], object],
     ) -> None:
         self._api = api
@@ -60,6 +65,7 @@ class Application:
         self._uploads = uploads
         self._scheduler = scheduler
         self._on_engine_events = on_engine_events
+        self._account = account
         self._report = report
 
     def start(self) -> None:
@@ -77,7 +83,8 @@ class Application:
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         is_sqs = self._sqs.serves(request.path)
         try:
-            answer = self._answer(request, is_control=is_control)
+            with working_for(self._account_of(request, is_control=is_control)):
+                answer = self._answer(request, is_control=is_control)
             if request.method not in _READ_METHODS and not is_sqs:
                 # Apply the effects of a write before the response, so that the client can read them.
                 self._scheduler.run_without_media()
@@ -102,6 +109,19 @@ class Application:
         path = _without_numbers(_printable(request.raw_path[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
+
+    def _account_of(self, request: ServerRequest, *, is_control: bool) -> str | None:
+        """Return the account whose clock answers a request (C-315); None for a media engine's, which may be of several.
+
+        A request to the control API begins without one: its handler finds the account that its body or query names.
+        """
+        if self._uploads.serves(request.path):
+            return self._uploads.account_of(request)
+        if request.path == _UPLOADS:
+            return account_of_upload(request.body)
+        if is_control or is_engine_path(collapse_slashes(request.path)):
+            return None
+        return next(iter(accounts_of(request)), self._account)
 
     def _answer(self, request: ServerRequest, *, is_control: bool) -> ServerResponse:
         if self._sqs.serves(request.path):

@@ -16,7 +16,7 @@ from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.errors import InvalidState
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.container import AppOptions, build_application
-from tapedeck_standin.app.determinism import START, SeededRandom
+from tapedeck_standin.app.determinism import START, OrderedIds, SeededRandom
 from tapedeck_standin.app.engines import EngineMode
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws
@@ -37,7 +37,7 @@ class Options:
     `ca_file`: where to write the CA certificate; None for a temporary file.
     `verbose`: show the log lines of the functions.
     `fixtures`: resources to create at start-up.
-    `seed`: make ids and times reproducible; the clock then moves only when it is advanced.
+    `seed`: make ids and times reproducible; the clock is then frozen.
     `external_url`: scheme and host that responses and callbacks contain.
     `callback_host_map`: hosts to connect to instead, `host=other,host=other`.
     `callback_allowed_hosts`: hosts without a public address that callbacks are delivered to, comma-separated.
@@ -46,6 +46,7 @@ class Options:
     `engine`: the media engine: the simulated one, an external one, or none.
     `confirm`: which updates of recordings wait until the media engine has confirmed them.
     `allow_hosts`: further names by which clients reach the API; `*` for all.
+    `clock`: whether the clock runs; a frozen one moves only when it is advanced.
     """
 
     port: int = 3000
@@ -66,6 +67,7 @@ class Options:
     engine: EngineMode = "simulated"
     confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
     allow_hosts: tuple[str, ...] = ()
+    clock: Literal["running", "frozen"] = "running"
 
     @property
     def api_hosts(self) -> frozenset[str] | None:
@@ -106,9 +108,11 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     root = find_root()
     template = Template.load(root / "template.yaml")
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None
-    real = system_clock if seeded_random is None else lambda: START
+    is_frozen = seeded_random is not None or options.clock == "frozen"
+    start = system_clock() if seeded_random is None else START
+    real = (lambda: start) if is_frozen else system_clock
     lag = options.fixtures.seconds if options.fixtures is not None else 0
-    clock = VirtualClock(real, lag, is_frozen=seeded_random is not None)
+    clock = VirtualClock(real, lag, is_frozen=is_frozen)
     settings = {
         "CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries],
         "CONFIRM_UPDATES": options.confirm,
@@ -123,10 +127,10 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
             engine=options.engine, api_hosts=options.api_hosts, public_token=options.public_token,
         )  # fmt: skip
         with ExitStack() as stack:
-            if seeded_random is not None:
-                stack.enter_context(seeded_random.installed())
+            if is_frozen:
+                stack.enter_context((seeded_random or OrderedIds()).installed())
             # --8<-- [start:install]
-            backend = stack.enter_context(emulated_aws(template, settings, clock))
+            backend = stack.enter_context(emulated_aws(template, settings, clock.of_all))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
             stack.enter_context(installed(replace(current_environment(), clock=clock)))
             _build_services(verbose=options.verbose)

@@ -11,6 +11,7 @@ from hashlib import md5
 from typing import Any, Final
 
 from tapedeck_standin.aws.queues import MemoryQueue, Received
+from tapedeck_standin.clock import working_for
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "123456789012"
@@ -29,7 +30,6 @@ class QueueSource:
         batch: the maximum number of messages in a batch; Lambda allows ten for a FIFO queue.
         return_failed: whether failed messages become visible at once, which soon uses up their receives. Otherwise
             they become visible after the queue's visibility timeout, as with Lambda.
-        accepts: selects messages, as in `MemoryQueue.receive`.
         report: is called with each exception of the handler.
     """
 
@@ -40,14 +40,12 @@ class QueueSource:
         batch: int = 10,
         *,
         return_failed: bool = True,
-        accepts: Callable[[str], bool] = lambda _: True,
         report: Callable[[Exception], object] = traceback.print_exception,
     ) -> None:
         self._queue = queue
         self._handler = handler
         self._batch = batch
         self._return_failed = return_failed
-        self._accepts = accepts
         self._report = report
 
     @property
@@ -63,7 +61,7 @@ class QueueSource:
     # --8<-- [start:queue]
     def run_once(self) -> bool:
         """Deliver one batch; return whether there was one."""
-        received = self._queue.receive(self._batch, self._accepts)
+        received = self._queue.receive(self._batch)
         if not received:
             return False
         event = {"Records": [self._record(message) for message in received]}
@@ -111,6 +109,8 @@ class StreamSource:
             Bisecting a batch does not count.
         on_failure: is called with a record whose attempts are exhausted; the stream then goes on with the next one.
         report: is called with each exception of the handler.
+        account_of: returns the account of a record, None without one. A batch has the records of one account, so that
+            the function runs by the clock of this account (C-315).
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class StreamSource:
         max_attempts: int,
         on_failure: Callable[[Record], object],
         report: Callable[[Exception], object] = traceback.print_exception,
+        account_of: Callable[[Record], str | None] = lambda _: None,
     ) -> None:
         self._take = take
         self._handler = handler
@@ -129,6 +130,7 @@ class StreamSource:
         self._max_attempts = max_attempts
         self._on_failure = on_failure
         self._report = report
+        self._account_of = account_of
         self._batches: deque[list[Record]] = deque()
         self._attempts = 0
         """Attempts for the next record."""
@@ -136,13 +138,17 @@ class StreamSource:
     def run_once(self) -> bool:
         """Deliver one batch, or what is left of a failed one; return whether there was any."""
         if not self._batches:
-            records = list(self._take())
-            self._batches += (records[start : start + self._batch] for start in range(0, len(records), self._batch))
+            by_account: dict[str | None, list[Record]] = {}
+            for record in self._take():
+                by_account.setdefault(self._account_of(record), []).append(record)
+            for records in by_account.values():
+                self._batches += (records[start : start + self._batch] for start in range(0, len(records), self._batch))
         if not self._batches:
             return False
         batch = self._batches[0]
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        failed = failures_of(self._handler, {"Records": list(batch)}, set(numbers), self._report)
+        with working_for(self._account_of(batch[0])):
+            failed = failures_of(self._handler, {"Records": list(batch)}, set(numbers), self._report)
         if failed is None and len(batch) > 1:
             half = (len(batch) + 1) // 2
             self._put_back(batch[:half], batch[half:])

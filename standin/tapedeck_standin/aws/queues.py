@@ -125,13 +125,8 @@ class MemoryQueue:
                     self._sent[message.id] = now
                     self._store.append(write_json(message.body), message.group, message.id, now)
 
-    def receive(self, limit: int = 10, accepts: Callable[[str], bool] = lambda _: True) -> list[Received]:
-        """Receive the oldest messages of unblocked groups; one group may contribute several.
-
-        Args:
-            limit: the maximum number of messages.
-            accepts: selects messages by body, which SQS cannot do. It must give one answer for all of a group.
-        """
+    def receive(self, limit: int = 10) -> list[Received]:
+        """Receive up to `limit` of the oldest messages of unblocked groups; one group may contribute several."""
         with self._lock:
             now = self._clock()
             self._store.expire_visibility(now)
@@ -141,7 +136,7 @@ class MemoryQueue:
             for message in self._store.messages.values():
                 if len(found) == limit:
                     break
-                if message.group not in blocked_groups and accepts(message.body):
+                if message.group not in blocked_groups:
                     (exhausted if self._is_exhausted(message) else found).append(message)
             for message in exhausted:
                 self._move_to_dead_letter_queue(message, now)
@@ -182,6 +177,12 @@ class MemoryQueue:
             blocked_groups = {message.group for message in self._store.in_flight.values()}
             oldest = {message.group: message.body for message in reversed(self._store.messages.values())}
             return [body for group, body in oldest.items() if group not in blocked_groups]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no message, in flight or not."""
+        with self._lock:
+            return not self._store.messages
 
     @property
     def waiting(self) -> int:

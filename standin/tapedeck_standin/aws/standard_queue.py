@@ -180,6 +180,12 @@ class MemoryStandardQueue:
             return min((max(now, message.visible) for message in self._messages.values()), default=None)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is no message, in flight or not."""
+        with self._changed:
+            return not self._messages
+
+    @property
     def bodies(self) -> list[str]:
         """Bodies of all messages, in flight or not, oldest first."""
         with self._changed:

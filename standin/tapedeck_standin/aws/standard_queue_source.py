@@ -1,4 +1,4 @@
-"""The producer and the event source mapping of a standard queue that a function of this process reads."""
+"""The sender and the event source mapping of a standard queue that a function of this process reads."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,9 @@ from tapedeck_standin.aws.event_sources import ACCOUNT, REGION, Handler, failure
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, StandardMessage
 
 
-class StandardQueueSender:
-    """`ports.messaging.Queue` on a standard queue: without groups and deduplication."""
-
-    def __init__(self, queue: MemoryStandardQueue) -> None:
-        self._queue = queue
-
-    def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Send the bodies of the messages."""
-        self._queue.send(*(write_json(message.body) for message in messages))
+def send_bodies(queue: MemoryStandardQueue, messages: Sequence[QueueMessage]) -> None:
+    """Send the bodies of messages to a standard queue, which has no groups and drops no duplicates."""
+    queue.send(*(write_json(message.body) for message in messages))
 
 
 class StandardQueueSource:

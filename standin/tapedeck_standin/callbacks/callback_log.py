@@ -117,8 +117,8 @@ class CallbackLog:
         self._interceptor = interceptor
         self._report = report
         self._entries: dict[tuple[str, str], CallbackLogEntry] = {}
-        self._scheduled: dict[tuple[str, str], CallbackDelivery] = {}
-        """Callbacks with a scheduled retry, by account and id."""
+        self._scheduled: dict[str, dict[str, CallbackDelivery]] = {}
+        """Callbacks with a scheduled retry, by account and by id."""
         self._changed = threading.Condition()
         self._current = threading.local()
 
@@ -133,12 +133,8 @@ class CallbackLog:
     def find(self, account: str, identifier: str | None = None, event: str | None = None) -> list[CallbackLogEntry]:
         """Return the attempted callbacks about a resource and an event (None: any), oldest first."""
         with self._changed:
-            entries = list(self._entries.values())
-        return [
-            entry
-            for entry in entries
-            if entry.delivery.account == account and entry.delivery.attempts and entry.matches(identifier, event)
-        ]
+            entries = self._of(account)
+        return [entry for entry in entries if entry.delivery.attempts and entry.matches(identifier, event)]
 
     def wait(self, account: str, identifier: str | None, event: str | None, seconds: float) -> list[CallbackLogEntry]:
         """Wait until `find` has a result, at most for this many seconds; return it."""
@@ -153,28 +149,32 @@ class CallbackLog:
         with self._changed:
             return self._entries.get((account, identifier))
 
-    @property
-    def scheduled_retries(self) -> list[CallbackDelivery]:
-        """Callbacks of all accounts that have a scheduled retry."""
+    def scheduled_retries(self, account: str | None) -> list[CallbackDelivery]:
+        """Return the callbacks of an account (None: of all) that have a scheduled retry."""
         with self._changed:
-            return list(self._scheduled.values())
+            if account is not None:
+                return list(self._scheduled.get(account, {}).values())
+            return [delivery for scheduled in self._scheduled.values() for delivery in scheduled.values()]
 
     def wait_until_attempted(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
         """Wait until each of these retries has been attempted, at most for this many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: all(map(self._is_attempted, deliveries)), seconds)
 
-    def kind_of(self, resource_id: str) -> ResourceType:
+    def kind_of(self, account: str, resource_id: str) -> ResourceType:
         """Return the type of a resource that callbacks are about; a recording if unknown."""
         with self._changed:
-            found = [entry for entry in self._entries.values() if entry.delivery.resource_id == resource_id]
+            found = [entry for entry in self._of(account) if entry.delivery.resource_id == resource_id]
         return found[0].kind if found else ResourceType.RECORDING
+
+    def _of(self, account: str) -> list[CallbackLogEntry]:
+        return [entry for (owner, _), entry in self._entries.items() if owner == account]
 
     def forget(self, account: str) -> None:
         """Drop all callbacks of an account."""
         with self._changed:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] != account}
-            self._scheduled = {key: delivery for key, delivery in self._scheduled.items() if key[0] != account}
+            self._scheduled.pop(account, None)
 
     def record(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Record the state of a delivery; return it unchanged."""
@@ -182,9 +182,12 @@ class CallbackLog:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
             known = self._entries.get(key)
             self._entries[key] = replace(known, delivery=delivery) if known is not None else CallbackLogEntry(delivery)
-            self._scheduled.pop(key, None)
+            scheduled = self._scheduled.get(delivery.account, {})
+            scheduled.pop(key[1], None)
             if delivery.state is DeliveryState.RETRY_SCHEDULED:
-                self._scheduled[key] = delivery
+                self._scheduled.setdefault(delivery.account, scheduled)[key[1]] = delivery
+            elif not scheduled:
+                self._scheduled.pop(delivery.account, None)
             while len(self._entries) > MAX_ENTRIES:
                 del self._entries[next(iter(self._entries))]
             self._changed.notify_all()

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
-from tapedeck.ports.messaging import FailureReason, QueueMessage, WebhookClient, WebhookRequest, WebhookResult
+from tapedeck.ports.messaging import FailureReason, Queue, QueueMessage, WebhookClient, WebhookRequest, WebhookResult
 from tapedeck_standin.aws.event_sources import Handler
-from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.callback_log import CallbackLog, RecordedAttempt
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import CALLBACK, FaultAction, Faults
@@ -68,7 +67,7 @@ class ReorderingDeliverer:
 
     Args:
         deliver: the handler.
-        queue: the queue of the callbacks; the handler gets batches of one message.
+        queue: gets the delayed callbacks again; the handler gets batches of one message.
         callback_log: the callback log, which has the state of each delivery.
         faults: the pending faults.
         monotonic_clock: monotonic seconds, not advanced by the control API.
@@ -77,7 +76,7 @@ class ReorderingDeliverer:
     def __init__(
         self,
         deliver: Handler,
-        queue: MemoryQueue,
+        queue: Queue,
         callback_log: CallbackLog,
         faults: Faults,
         monotonic_clock: Callable[[], float] = time.monotonic,

@@ -10,6 +10,7 @@ from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
 from tapedeck_protocol.events import EVENTS
+from tapedeck_standin.clock import time_of
 from tapedeck_standin.control.requests import (
     AccountRegistry,
     ControlError,
@@ -63,13 +64,14 @@ class EventRoutes:
         return {("events",): {"POST": ControlRoute(self._report_event)}}
 
     def _report_event(self, request: ServerRequest, _param: str) -> Result:
-        now = self._clock()
-        fields = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
-        if "seq" not in fields and self._next_seq is not None:
-            fields["seq"] = self._next_seq()
+        given = _with_ids(read_object(request))
         # A malformed account must not become the default account: only a missing one does.
-        account = fields.get("account")
-        event = {**fields, "account": account if account is not None else self._registry.default}
+        account = given.get("account")
+        account = account if account is not None else self._registry.default
+        now = time_of(self._clock, account if isinstance(account, str) else None)
+        event = {"id": new_id(now), "at": now, **given, "account": account}
+        if "seq" not in event and self._next_seq is not None:
+            event["seq"] = self._next_seq()
         if event.get("type") == "engine.alive":
             raise ControlError(400, "type: presence belongs to the session of an engine", "type")
         try:

@@ -11,6 +11,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.http.request import MAX_BYTES
 from tapedeck_standin.aws.account_data import AccountData
+from tapedeck_standin.clock import work_for
 from tapedeck_standin.http.messages import ServerRequest
 
 Result = tuple[int, Mapping[str, Any] | None]
@@ -57,7 +58,7 @@ class AccountRegistry:
     default: str
 
     def account(self, account_id: str | None) -> str:
-        """Return the account that a request names, or the default account.
+        """Return the account that a request names, or the default account; work in its name from now on.
 
         Raises:
             ControlError: the account does not exist.
@@ -65,6 +66,7 @@ class AccountRegistry:
         account = account_id or self.default
         if not self.account_data.exists(account):
             raise ControlError(404, "the account does not exist", "account")
+        work_for(account)
         return account
 
 

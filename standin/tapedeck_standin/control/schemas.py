@@ -220,8 +220,9 @@ class CreateFaultRequest(ControlRequest):
 
 
 class AdvanceClockRequest(ControlRequest):
-    """Advance the clock by `advance` seconds, for all accounts."""
+    """Advance the clock of one account by `advance` seconds; `*`: of all accounts, also of later ones (C-315)."""
 
+    account: AccountSid | Literal["*"] | None = None
     advance: Annotated[float, Field(ge=0, le=MAX_ADVANCE_SECONDS, allow_inf_nan=False)] = 0
 
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.engine import ALL_ACCOUNTS, MediaEngine
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.accounts import Accounts
@@ -139,7 +139,7 @@ class TelephonyRoutes:
 
     def _advance(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(AdvanceClockRequest, request)
-        account = self._registry.account(body.account_id)
+        account = self._registry.account(body.account_id) if body.account != ALL_ACCOUNTS else None
         try:
             return 200, {"now": format_time(self._scheduler.advance(body.advance, account))}
         except ClockOutOfRange as error:

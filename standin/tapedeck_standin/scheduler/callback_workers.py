@@ -1,15 +1,16 @@
 """Threads that deliver callbacks, so that a slow receiver delays no other account."""
 
-import json
 import threading
 import time
 import traceback
 from collections import Counter
 from typing import Final
 
+from tapedeck_standin.aws.account_queues import AccountQueues
 from tapedeck_standin.aws.event_sources import QueueSource
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
+from tapedeck_standin.clock import working_for
 
 MAX_CONCURRENT: Final = 4
 """Concurrent deliveries per account, each for another recording, conference or call."""
@@ -22,11 +23,11 @@ class CallbackWorkers:
     """Starts threads when callbacks are queued; a thread ends when its account's callbacks are delivered.
 
     Args:
-        callbacks: the queue of callbacks.
+        callbacks: the queues of callbacks.
         deliverer: delivers one callback.
     """
 
-    def __init__(self, callbacks: MemoryQueue, deliverer: ReorderingDeliverer) -> None:
+    def __init__(self, callbacks: AccountQueues[MemoryQueue], deliverer: ReorderingDeliverer) -> None:
         self._callbacks = callbacks
         self._deliverer = deliverer
         self._lock = threading.Lock()
@@ -41,8 +42,8 @@ class CallbackWorkers:
             if self._stopping.is_set():
                 return
             busy = Counter(self._threads.values())
-            for account, count in Counter(map(_account_of, self._callbacks.next_bodies)).items():
-                for _ in range(min(count, MAX_CONCURRENT - busy[account])):
+            for account, queue in self._callbacks.used():
+                for _ in range(min(len(queue.next_bodies), MAX_CONCURRENT - busy[account])):
                     thread = threading.Thread(
                         target=self._run_worker, args=(account,), name="callback-worker", daemon=True
                     )
@@ -59,19 +60,13 @@ class CallbackWorkers:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run_worker(self, account: str) -> None:
-        source = QueueSource(
-            self._callbacks, self._deliverer, batch=1, accepts=lambda body: _account_of(body) == account
-        )
+        source = QueueSource(self._callbacks.of(account), self._deliverer, batch=1)
         try:
-            while not self._stopping.is_set() and source.run_once():
-                pass
+            with working_for(account):
+                while not self._stopping.is_set() and source.run_once():
+                    pass
         except Exception:  # noqa: BLE001 - one failure must not end the process
             traceback.print_exc()
         finally:
             with self._lock:
                 del self._threads[threading.current_thread()]
-
-
-def _account_of(body: str) -> str:
-    account: str = json.loads(body)["account"]
-    return account

@@ -6,25 +6,25 @@ One thread at a time runs everything except callback deliveries, which have sepa
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from tapedeck.domain.delivery import CallbackDelivery
+from tapedeck_standin.aws.account_queues import AccountQueueSource
 from tapedeck_standin.aws.event_sources import StreamSource
-from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.aws.standard_queue_source import StandardQueueSource
+from tapedeck_standin.aws.open_work import OpenWork
 from tapedeck_standin.callbacks.callback_log import CallbackLog
-from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
-from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
+from tapedeck_standin.clock import ClockOutOfRange, VirtualClock, time_of, working_for
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
+from tapedeck_standin.scheduler.reconciliations import Reconciliations
 from tapedeck_standin.scheduler.work_left import UnfinishedWork, WorkLeft
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 IDLE_SECONDS: Final = 0.05
 """Polling interval of the background thread; `wake` shortens it."""
 
-RECONCILE_INTERVAL_SECONDS: Final = 60
+LOOK_SECONDS: Final = 0.25
+"""Interval of real time at which accounts are looked at whose time has come by itself."""
 
 MAX_ADVANCE_WAIT_SECONDS: Final = 60
 """Limit of the real time that one clock advance waits for callback retries."""
@@ -34,17 +34,17 @@ MAX_SETTLE_ADVANCE_SECONDS: Final = 7 * 86_400
 
 
 class Scheduler:
-    """Runs the background functions.
+    """Runs the background functions, each by the clock of the account that it works for.
 
     Args:
         stream: the table's stream, mapped to `publish_changes`.
+        open_work: knows which accounts have changed.
         engine: the simulated media engine; None if there is none, or an external one.
-        finishing: the queue of captures to convert, mapped to `finish_recording`.
-        callbacks: the queue of callbacks.
-        deliverer: delivers one callback.
+        finishing: the queues of captures to convert, mapped to `finish_recording`.
+        callback_workers: deliver the callbacks.
         callback_log: knows the scheduled retries.
         unfinished: finds what is still under way.
-        reconcile: the handler that runs every minute of `clock`.
+        reconciliations: reconcile the accounts.
         clock: the stand-in's clock.
         background_context: makes the context in which background work runs.
     """
@@ -52,35 +52,33 @@ class Scheduler:
     def __init__(
         self,
         stream: StreamSource,
+        open_work: OpenWork,
         engine: SimulatedEngine | None,
-        finishing: StandardQueueSource,
-        callbacks: MemoryQueue,
-        deliverer: ReorderingDeliverer,
+        finishing: AccountQueueSource,
+        callback_workers: CallbackWorkers,
         callback_log: CallbackLog,
         unfinished: UnfinishedWork,
-        reconcile: Callable[[], object],
+        reconciliations: Reconciliations,
         clock: VirtualClock,
         background_context: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._stream = stream
+        self._open_work = open_work
         self._engine = engine
         self._finishing = finishing
-        self._callbacks = callbacks
-        self._deliverer = deliverer
+        self._callback_workers = callback_workers
         self._callback_log = callback_log
         self._unfinished = unfinished
-        self._callback_workers = CallbackWorkers(callbacks, deliverer)
-        self._run_reconcile = reconcile
+        self._reconciliations = reconciliations
         self._clock = clock
         self._background_context = background_context
         self._lock = threading.Lock()
         self._media_lock = threading.Lock()
         self._stopping = threading.Event()
         self._wake_event = threading.Event()
-        self._reconciled_at = clock()
-        self._advance_lock = threading.Lock()
-        self._has_new_records = False
-        """Whether the stream has had new records, so that events that were not applicable may be so now."""
+        self._advance_locks: dict[str | None, threading.Lock] = {}
+        self._changed: set[str] = set()
+        """The accounts with new records in the stream, whose events that were not applicable may be so now."""
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -109,39 +107,41 @@ class Scheduler:
     def run_without_media(self) -> bool:
         """Run the work that is due, except callbacks and the slow encoding of media; return whether there was some."""
         was_busy = False
-        with self._lock, self._background_context():
-            if self._has_new_records:
-                self._has_new_records = False
+        with self._lock, self._background_context(), working_for(None):
+            while self._changed:
+                account = self._changed.pop()
                 if self._engine is not None:
-                    self._engine.outbox.retry_now()
+                    self._engine.outbox.retry_now(account)
             while self._step():
                 was_busy = True
         return was_busy
 
     def advance(self, seconds: float, account: str | None, max_wait: float | None = None) -> int:
-        """Advance the clock from one due time to the next; return the new time.
+        """Advance an account's time (None: that of all) from one due time to the next; return the new time.
 
-        After each step, waits for the callback retries of this account (None: of all) that became due, for at most
-        `max_wait` real seconds (None: MAX_ADVANCE_WAIT_SECONDS). Retries of other accounts are not waited for.
+        After each step, waits for the callback retries that became due, for at most `max_wait` real seconds (None:
+        MAX_ADVANCE_WAIT_SECONDS). No other account's time moves, and nothing of it is waited for.
 
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
         """
-        if not self._clock.can_advance(seconds):
+        if not self._clock.can_advance(seconds, account):
             raise ClockOutOfRange
         # --8<-- [start:advance]
         deadline = time.monotonic() + (MAX_ADVANCE_WAIT_SECONDS if max_wait is None else max_wait)
         left = round(seconds * 1000)
-        with self._advance_lock:
+        with self._advance_locks.setdefault(account, threading.Lock()):
             self.run()  # earlier events belong to the time before the advance
-            while (step := self._milliseconds_until_due()) is not None and step <= left and time.monotonic() < deadline:
-                self._advance_clock(step)
+            while (step := self._milliseconds_until_due(account)) is not None:
+                if step > left or time.monotonic() >= deadline:
+                    break
+                self._advance_clock(step, account)
                 left -= step
-                due = [delivery for delivery in self._due_retries() if account in {None, delivery.account}]
+                due = self._reconciliations.due_retries(account)
                 self.run()
                 self.wake()
                 self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
-            now = self._advance_clock(left)
+            now = self._advance_clock(left, account)
         # --8<-- [end:advance]
         self.wake()
         return now
@@ -158,8 +158,8 @@ class Scheduler:
         while True:
             self.run()
             found = self._unfinished.in_memory(account)
-            left = [work for work in found if work.is_due(self._clock())]
-            if not (left or self._has_new_records) or time.monotonic() >= deadline:
+            left = [work for work in found if work.is_due(time_of(self._clock, work.account))]
+            if not (left or self._has_changed(account)) or time.monotonic() >= deadline:
                 return left
             self._pause(IDLE_SECONDS)
 
@@ -167,19 +167,21 @@ class Scheduler:
     def settle(self, seconds: float, account: str | None = None, *, is_advancing: bool = False) -> list[WorkLeft]:
         """Wait until nothing is under way, at most for this many real seconds; return what is left (C-320).
 
-        What is due later than the clock can reach in that time is not waited for. With `is_advancing` the clock goes on
-        to the next due time, again and again, by at most MAX_SETTLE_ADVANCE_SECONDS (C-321).
+        What is due later than the clock can reach in that time is not waited for. With `is_advancing` the time of the
+        account with the next due work goes on to it, again and again, by at most MAX_SETTLE_ADVANCE_SECONDS (C-321).
         """
-        deadline, limit = time.monotonic() + seconds, self._clock() + MAX_SETTLE_ADVANCE_SECONDS * 1000
+        deadline, limits = time.monotonic() + seconds, dict[str, int]()
         before: list[WorkLeft] | None = None
         while True:
-            left, now, remaining = self._find_left(account), self._clock(), deadline - time.monotonic()
+            left, remaining = self._find_left(account), deadline - time.monotonic()
             if not left or remaining <= 0:
                 return left
-            due = min((now if work.due is None else work.due for work in left), default=now)
-            if due > now and is_advancing and due <= limit:
-                self.advance((due - now) / 1000, account, remaining)
-            elif due > now and left == before and (is_advancing or not self._reaches(due, remaining)):
+            wait, first = min(((self._wait_for(work), work) for work in left), key=lambda each: each[0])
+            now = time_of(self._clock, first.account)
+            limit = limits.setdefault(first.account, now + MAX_SETTLE_ADVANCE_SECONDS * 1000)
+            if wait > 0 and is_advancing and now + wait <= limit:
+                self.advance(wait / 1000, first.account, remaining)
+            elif wait > 0 and left == before and (is_advancing or not self._reaches(wait, remaining)):
                 return left
             else:
                 self._pause(min(IDLE_SECONDS, remaining))
@@ -192,72 +194,73 @@ class Scheduler:
         self.run()
         found = self._unfinished.in_memory(account) + self._unfinished.for_engines(account)
         # Only the reconciler queues what this process does not know.
-        next_reconciliation = self._reconciled_at + RECONCILE_INTERVAL_SECONDS * 1000
-        found = found or self._unfinished.in_store(account, next_reconciliation)
+        found = found or self._unfinished.in_store(account, self._reconciliations.next_run)
         return sorted(found, key=lambda work: (work.due or 0, work.id))
 
-    def _reaches(self, due: int, seconds: float) -> bool:
-        """Return whether the clock reaches a time within this many real seconds by itself."""
-        return not self._clock.is_frozen and due <= self._clock() + seconds * 1000
+    def _wait_for(self, work: WorkLeft) -> int:
+        """Return in how many milliseconds of its account's time work goes on; 0 if it waits for an external engine."""
+        return max(0, work.due - time_of(self._clock, work.account)) if work.due is not None else 0
+
+    def _reaches(self, wait: int, seconds: float) -> bool:
+        """Return whether the clock goes on by this many milliseconds within this many real seconds by itself."""
+        return not self._clock.is_frozen and wait <= seconds * 1000
+
+    def _has_changed(self, account: str | None) -> bool:
+        return bool(self._changed) if account is None else account in self._changed
 
     def _pause(self, seconds: float) -> None:
         self._wake_event.set()
         time.sleep(seconds)
 
-    def _due_retries(self) -> list[CallbackDelivery]:
-        now = self._clock() // 1000
-        return [
-            delivery
-            for delivery in self._callback_log.scheduled_retries
-            if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
-        ]
-
     def _finish_media(self) -> bool:
-        with self._background_context():
+        with self._background_context(), working_for(None):
             was_busy = self._engine is not None and self._engine.finish_due_media()
             return self._finishing.run_once() or was_busy
 
-    def _milliseconds_until_due(self) -> int | None:
-        """Return the milliseconds until the next callback retry, engine event or conversion; None if none is due."""
-        due = [
-            delivery.next_attempt_at * 1000
-            for delivery in self._callback_log.scheduled_retries
-            if delivery.next_attempt_at is not None
-        ]
-        now = self._clock()
-        engine_due = self._engine.outbox.next_due() if self._engine is not None else None
+    def _milliseconds_until_due(self, account: str | None) -> int | None:
+        """Return the milliseconds until the next due time of an account (None: of any); None if nothing is due."""
+        now = time_of(self._clock, account)
+        if account is not None:
+            return min((max(0, due - now) for due in self._due_times(account, now)), default=None)
+        waits = [self._milliseconds_until_due(each) for each in self._unfinished.accounts]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _due_times(self, account: str, now: int) -> Iterator[int]:
+        """Yield when the callback retries, engine events and conversions of an account are due."""
+        for delivery in self._callback_log.scheduled_retries(account):
+            if delivery.next_attempt_at is not None:
+                yield delivery.next_attempt_at * 1000
+        engine_due = self._engine.outbox.next_due(account) if self._engine is not None else None
         # An event that is due already waits for something else than time.
         if engine_due is not None and engine_due > now:
-            due.append(engine_due)
-        if (finishing_due := self._finishing.next_due) is not None:
-            due.append(finishing_due)
-        return max(0, min(due) - now) if due else None
+            yield engine_due
+        for _, queue in self._unfinished.finishing.used(account):
+            if (visible := queue.next_due()) is not None:
+                yield visible
 
-    def _advance_clock(self, milliseconds: int) -> int:
+    def _advance_clock(self, milliseconds: int, account: str | None) -> int:
         with self._lock:  # no background work is running
-            return self._clock.advance(milliseconds / 1000)
+            now = self._clock.advance(milliseconds / 1000, account)
+            self._reconciliations.look_at(None if account is None else [account])
+            return now
 
     def _step(self) -> bool:
         was_busy = self._stream.run_once()
-        self._has_new_records = self._has_new_records or was_busy
+        changed = self._open_work.take_changed()
+        self._changed |= changed
+        self._reconciliations.begin(changed)
         # Before the reconciler: an engine that has not reported for a while would be lost.
         was_busy = (self._engine is not None and self._engine.step()) or was_busy
-        if self._is_reconcile_due():
-            self._reconciled_at = self._clock()
-            self._run_reconcile()
-            was_busy = True
-        return was_busy
-
-    def _is_reconcile_due(self) -> bool:
-        """Return whether a minute has passed, or a retry became due after the last reconciliation."""
-        if self._clock() >= self._reconciled_at + RECONCILE_INTERVAL_SECONDS * 1000:
-            return True
-        return any((delivery.next_attempt_at or 0) > self._reconciled_at // 1000 for delivery in self._due_retries())
+        return self._reconciliations.run() or was_busy
 
     def _run(self) -> None:
+        looked_at = time.monotonic()
         while not self._stopping.is_set():
             self._wake_event.wait(IDLE_SECONDS)
             self._wake_event.clear()
+            if not self._clock.is_frozen and time.monotonic() - looked_at >= LOOK_SECONDS:
+                looked_at = time.monotonic()
+                self._reconciliations.look_at(None)
             try:
                 self.run()
                 self._callback_workers.start_due()

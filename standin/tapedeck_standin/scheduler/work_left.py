@@ -1,25 +1,27 @@
 """What is still under way: callbacks, media, conversions, events and commands (C-320)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tapedeck.background.reconciler import SHARDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.pending_work import MEDIA_TIMEOUT_SECONDS
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWorkStore
 from tapedeck.ports.deliveries import DeliveryStore
+from tapedeck_standin.aws.account_queues import AccountQueues
+from tapedeck_standin.aws.open_work import OpenWork
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
 from tapedeck_standin.callbacks.callback_log import CallbackLog, CallbackLogEntry
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
-from tapedeck_standin.clock import MAX_TIME_MS, VirtualClock
+from tapedeck_standin.clock import MAX_TIME_MS, VirtualClock, time_of
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
-_MAX_DELIVERIES_PER_SHARD: Final = 100
+_MAX_DELIVERIES: Final = 1_600
+"""Callbacks of one account that are read from the store."""
 
 
 class WorkKind(StrEnum):
@@ -36,9 +38,10 @@ class WorkKind(StrEnum):
 class WorkLeft:
     """One thing that is under way for a resource.
 
-    `due` is when it goes on, in milliseconds by the stand-in's clock; None if it waits for an external engine.
+    `due` is when it goes on, in milliseconds by the clock of its account; None if it waits for an external engine.
     """
 
+    account: str
     kind: ResourceType
     id: str
     what: WorkKind
@@ -59,13 +62,19 @@ class UnfinishedWork:
 
     engine: SimulatedEngine | None
     engine_queues: MemoryEngineQueues
-    finishing: MemoryStandardQueue
-    callbacks: MemoryQueue
+    finishing: AccountQueues[MemoryStandardQueue]
+    callbacks: AccountQueues[MemoryQueue]
     deliverer: ReorderingDeliverer
     callback_log: CallbackLog
     clock: VirtualClock
     deliveries: DeliveryStore
     pending_work: PendingWorkStore
+    open_work: OpenWork
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts that may have something under way in the memory of this process."""
+        return {work.account for work in self.in_memory(None)}
 
     def in_memory(self, account: str | None) -> list[WorkLeft]:
         """Return what this process has under way for an account (None: for all); due now if it is in work."""
@@ -80,62 +89,62 @@ class UnfinishedWork:
             for command in map(json.loads, queue.bodies):
                 subject = next((name for name in _RESOURCE_FIELDS if name in command), None)
                 if subject is not None and account in {None, command.get("account")}:
-                    found.append(WorkLeft(_RESOURCE_FIELDS[subject], command[subject], WorkKind.COMMAND, None))
+                    kind = _RESOURCE_FIELDS[subject]
+                    found.append(WorkLeft(command["account"], kind, command[subject], WorkKind.COMMAND, None))
         return found
 
-    def in_store(self, account: str | None, earliest: int) -> list[WorkLeft]:
-        """Return the callbacks in the outbox and the stopped recordings without media; 2 requests for each shard.
+    def in_store(self, account: str | None, earliest: Callable[[str], int]) -> list[WorkLeft]:
+        """Return the callbacks in the outbox and the stopped recordings without media.
 
         Args:
             account: the account; None for all.
-            earliest: the first time at which a callback can be queued again (milliseconds).
+            earliest: returns the first time at which a callback of an account can be queued again (milliseconds).
         """
-        return [work for shard in SHARDS for work in self._in_shard(shard, account, earliest)]
+        accounts = self.open_work.accounts if account is None else [account]
+        return [work for each in accounts for work in self._in_store(each, earliest(each))]
 
-    def _in_shard(self, shard: str, account: str | None, earliest: int) -> Iterator[WorkLeft]:
+    def _in_store(self, account: str, earliest: int) -> Iterator[WorkLeft]:
         until = MAX_TIME_MS // 1000
-        for delivery in self.deliveries.find_due(shard, until, _MAX_DELIVERIES_PER_SHARD):
-            if account in {None, delivery.account} and delivery.next_attempt_at is not None:
+        for delivery in self.deliveries.find_due(account, until, _MAX_DELIVERIES):
+            if delivery.next_attempt_at is not None:
                 kind = CallbackLogEntry(delivery).kind
                 due = max(earliest, delivery.next_attempt_at * 1000)
-                yield WorkLeft(kind, delivery.resource_id, WorkKind.CALLBACK, due)
-        for pending in self.pending_work.find_pending(shard, until):
+                yield WorkLeft(account, kind, delivery.resource_id, WorkKind.CALLBACK, due)
+        for pending in self.pending_work.find_pending(account, until):
             resource = pending.resource
-            if not isinstance(resource, Recording) or resource.status is not RecordingStatus.STOPPED:
-                continue
-            if account in {None, pending.account}:
+            if isinstance(resource, Recording) and resource.status is RecordingStatus.STOPPED:
                 timeout = max(earliest, (resource.updated + MEDIA_TIMEOUT_SECONDS) * 1000)
                 # The simulated engine of an earlier process uploads nothing more; an external one may at any time.
                 media_due = timeout if self.engine is not None else None
-                yield WorkLeft(ResourceType.RECORDING, resource.id, WorkKind.MEDIA, media_due)
+                yield WorkLeft(account, ResourceType.RECORDING, resource.id, WorkKind.MEDIA, media_due)
 
     def _media(self, account: str | None) -> Iterator[WorkLeft]:
         for capture in self.engine.uploads(account) if self.engine is not None else ():
-            yield WorkLeft(ResourceType.RECORDING, capture.recording, WorkKind.MEDIA, capture.due_at)
+            yield WorkLeft(capture.account, ResourceType.RECORDING, capture.recording, WorkKind.MEDIA, capture.due_at)
 
     def _conversions(self, account: str | None) -> Iterator[WorkLeft]:
-        for body, visible in self.finishing.visible_times:
-            message = json.loads(body)
-            if account in {None, message["account"]}:
-                yield WorkLeft(ResourceType.RECORDING, message["recording"], WorkKind.CONVERSION, visible)
+        for owner, queue in self.finishing.used(account):
+            for body, visible in queue.visible_times:
+                recording = json.loads(body)["recording"]
+                yield WorkLeft(owner, ResourceType.RECORDING, recording, WorkKind.CONVERSION, visible)
 
     def _events(self, account: str | None) -> Iterator[WorkLeft]:
         for event, due in self.engine.outbox.waiting(account) if self.engine is not None else ():
             subject = next((name for name in _RESOURCE_FIELDS if name in event), None)
             if subject is not None:
-                yield WorkLeft(_RESOURCE_FIELDS[subject], event[subject], WorkKind.EVENT, due)
+                yield WorkLeft(event["account"], _RESOURCE_FIELDS[subject], event[subject], WorkKind.EVENT, due)
 
     def _callbacks(self, account: str | None) -> Iterator[WorkLeft]:
-        now = self.clock()
-        bodies = [json.loads(body) for _, body in self.callbacks.messages]
-        in_work = self.deliverer.delayed + [(body["resource"], body["account"]) for body in bodies]
+        in_work = [(resource_id, owner) for resource_id, owner in self.deliverer.delayed if account in {None, owner}]
+        for owner, queue in self.callbacks.used(account):
+            in_work += [(json.loads(body)["resource"], owner) for _, body in queue.messages]
         for resource_id, owner in in_work:
-            if account in {None, owner}:
-                yield WorkLeft(self.callback_log.kind_of(resource_id), resource_id, WorkKind.CALLBACK, now)
-        for delivery in self.callback_log.scheduled_retries:
-            if account in {None, delivery.account} and delivery.next_attempt_at is not None:
-                kind = self.callback_log.kind_of(delivery.resource_id)
-                yield WorkLeft(kind, delivery.resource_id, WorkKind.CALLBACK, delivery.next_attempt_at * 1000)
+            kind = self.callback_log.kind_of(owner, resource_id)
+            yield WorkLeft(owner, kind, resource_id, WorkKind.CALLBACK, time_of(self.clock, owner))
+        for delivery in self.callback_log.scheduled_retries(account):
+            if delivery.next_attempt_at is not None:
+                kind, due = self.callback_log.kind_of(delivery.account, delivery.resource_id), delivery.next_attempt_at
+                yield WorkLeft(delivery.account, kind, delivery.resource_id, WorkKind.CALLBACK, due * 1000)
 
 
 _RESOURCE_FIELDS: Final = {

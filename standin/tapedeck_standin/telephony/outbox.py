@@ -1,12 +1,13 @@
 """The outbox of a simulated engine: events that were not answered yet, in order for each subject."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
+from tapedeck_standin.clock import time_of
 
 RETRY_DELAYS_MS: Final = (200, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
 """Delays between the reports of an event that is answered `later`; the last one repeats."""
@@ -38,6 +39,11 @@ class PendingEvent:
     first_later_at: int | None = None
 
     @property
+    def account(self) -> str | None:
+        """The account that it is about, whose time is its time; None: about the engine."""
+        return self.event.get("account")
+
+    @property
     def parked_at(self) -> int | None:
         """When its subject goes on without it (milliseconds); None if it was not answered `later`."""
         return None if self.first_later_at is None else self.first_later_at + PARKED_AFTER_MS
@@ -48,7 +54,7 @@ class PendingEvent:
 
 
 class Outbox:
-    """The events to report. Thread-safe.
+    """The events to report. Thread-safe. Each event has the time of its account (C-315).
 
     Args:
         clock: milliseconds since the epoch.
@@ -88,8 +94,9 @@ class Outbox:
     def due(self) -> list[PendingEvent]:
         """Return what to report now: of each subject the oldest event, and the parked events whose time has come."""
         with self._lock:
-            now, busy, found = self._clock(), set[str](), list[PendingEvent]()
+            busy, found = set[str](), list[PendingEvent]()
             for pending in self._pending.values():
+                now = self._now_of(pending)
                 if not pending.is_parked(now):
                     if pending.subject in busy:
                         continue
@@ -110,24 +117,29 @@ class Outbox:
                 self._give_up(pending, f"refused ({result.get('code', 'without a code')})")
         return outcome
 
-    def postpone(self, failed: list[PendingEvent], milliseconds: int) -> None:
+    def postpone(self, failed: Sequence[PendingEvent], milliseconds: int) -> None:
         """Report events again after a failed request; what happened to them is unknown."""
         with self._lock:
             for pending in failed:
-                pending.next_at = self._clock() + milliseconds
+                pending.next_at = self._now_of(pending) + milliseconds
 
-    def retry_now(self) -> None:
-        """Report the events that wait at once, because something has changed that they may have waited for."""
+    def retry_now(self, account: str) -> None:
+        """Report the events of an account at once that wait for something that may have changed."""
         with self._lock:
-            now = self._clock()
             for pending in self._pending.values():
-                pending.next_at = min(pending.next_at, now)
+                if pending.account == account:
+                    pending.next_at = min(pending.next_at, self._now_of(pending))
 
-    def next_due(self) -> int | None:
-        """Return when an event must be reported or its subject goes on (milliseconds); None without one."""
+    def next_due(self, account: str | None) -> int | None:
+        """Return when an event of an account must be reported or its subject goes on (milliseconds); None without one.
+
+        An account of None: events about the engine itself.
+        """
         with self._lock:
-            now, busy, times = self._clock(), set[str](), list[int]()
+            now, busy, times = time_of(self._clock, account), set[str](), list[int]()
             for pending in self._pending.values():
+                if pending.account != account:
+                    continue
                 is_parked = pending.is_parked(now)
                 if is_parked or pending.subject not in busy:
                     times.append(pending.next_at)
@@ -147,24 +159,23 @@ class Outbox:
         Oldest first. An event that waits for an earlier one of its subject is due with that one.
         """
         with self._lock:
-            now, busy, found = self._clock(), dict[str, int](), list[tuple[Mapping[str, Any], int]]()
+            busy, found = dict[str, int](), list[tuple[Mapping[str, Any], int]]()
             for pending in self._pending.values():
-                due = pending.next_at
+                due, now = pending.next_at, self._now_of(pending)
                 if not pending.is_parked(now):
                     first = min(due, pending.parked_at) if pending.parked_at is not None else due
                     due = max(due, busy.setdefault(pending.subject, first))
-                if "account" in pending.event and account in {None, pending.event["account"]}:
+                if pending.account is not None and account in {None, pending.account}:
                     found.append((pending.event, due))
             return found
 
     def counts(self) -> dict[str, int]:
         """Return the numbers that `engine.alive` reports."""
         with self._lock:
-            now = self._clock()
-            times = [pending.event["at"] for pending in self._pending.values()]
-            parked = sum(pending.is_parked(now) for pending in self._pending.values())
-            oldest = max(0, now - min(times)) if times else 0
-            return {"waiting": len(times) - parked, "oldest_ms": oldest, "parked": parked, "dead": len(self.dead)}
+            ages = [self._now_of(pending) - pending.event["at"] for pending in self._pending.values()]
+            parked = sum(pending.is_parked(self._now_of(pending)) for pending in self._pending.values())
+            oldest = max(0, *ages) if ages else 0
+            return {"waiting": len(ages) - parked, "oldest_ms": oldest, "parked": parked, "dead": len(self.dead)}
 
     def forget(self, account: str) -> None:
         """Drop the events of an account."""
@@ -173,8 +184,11 @@ class Outbox:
                 seq: pending for seq, pending in self._pending.items() if pending.event.get("account") != account
             }
 
+    def _now_of(self, pending: PendingEvent) -> int:
+        return time_of(self._clock, pending.account)
+
     def _retry_later(self, pending: PendingEvent) -> None:
-        now = self._clock()
+        now = self._now_of(pending)
         if pending.first_later_at is None:
             pending.first_later_at = now
         if now - pending.first_later_at >= DEAD_AFTER_MS:

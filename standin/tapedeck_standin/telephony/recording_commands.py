@@ -7,6 +7,7 @@ from typing import Any, Final
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
+from tapedeck_standin.clock import time_of
 from tapedeck_standin.telephony.call_commands import Command, EventReporter, has_expired
 from tapedeck_standin.telephony.captures import Capture
 from tapedeck_standin.telephony.command_memory import KEPT_RECORDINGS_MS, CommandMemory
@@ -85,8 +86,11 @@ class RecordingCommands:
 
     def due(self) -> list[Capture]:
         """Return the captures of all accounts whose media must be finished now."""
-        now = self._clock()
-        return [capture for capture in self.ended(None) if capture.due_at is not None and capture.due_at <= now]
+        return [
+            capture
+            for capture in self.ended(None)
+            if capture.due_at is not None and capture.due_at <= time_of(self._clock, capture.account)
+        ]
 
     def discard(self, recording: str) -> None:
         """Delete a capture, also one that runs; nothing is uploaded, and nothing begins again (C-276)."""

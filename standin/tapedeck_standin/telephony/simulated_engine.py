@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
+from tapedeck_standin.clock import working_for
 from tapedeck_standin.telephony.call_commands import CallCommands, Command
 from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault, Upload
 from tapedeck_standin.telephony.captures import Capture
@@ -70,7 +71,7 @@ class EngineLinks:
 
 
 class SimulatedEngine:
-    """Replaces Asterisk or FreeSWITCH in simulations.
+    """Replaces Asterisk or FreeSWITCH in simulations. What it does for an account has the time of this account.
 
     Args:
         links: the connections to Tapedeck.
@@ -142,16 +143,25 @@ class SimulatedEngine:
                 self._links.delete(message.receipt)
             joined, self._joined = self._joined, []
         for account, conference in joined:
-            options = self._recording_preference(account, conference)
-            if options is not None:
-                self._record_conference(account, conference, options)
+            with working_for(account):
+                options = self._recording_preference(account, conference)
+                if options is not None:
+                    self._record_conference(account, conference, options)
         return bool(received or joined)
 
     def report_events(self) -> bool:
         """Report the events that are due; return whether there were any."""
-        due = self.outbox.due()
-        if not due:
-            return False
+        by_account: dict[str | None, list[PendingEvent]] = {}
+        for pending in self.outbox.due():
+            by_account.setdefault(pending.account, []).append(pending)
+        was_busy = False
+        for account, due in by_account.items():
+            # One request for each account: `sent_at` is its time.
+            with working_for(account):
+                was_busy = self._report_batch(due) or was_busy
+        return was_busy
+
+    def _report_batch(self, due: Sequence[PendingEvent]) -> bool:
         envelope = {
             "protocol": PROTOCOL, "boot": self._boot, "sent_at": self._clock(),
             "events": [pending.event for pending in due],
@@ -179,8 +189,11 @@ class SimulatedEngine:
         for capture in ready:
             with self._lock:
                 is_known = capture.recording in self._recordings.captures
-            if is_known and self._uploader.finish(capture):
-                self._recordings.finish(capture)
+            with working_for(capture.account):
+                is_finished = is_known and self._uploader.finish(capture)
+                if is_finished:
+                    self._recordings.finish(capture)
+            if is_finished:
                 was_busy = True
             elif capture.due_at is not None:
                 capture.due_at += RETRY_REQUEST_MS
@@ -209,9 +222,11 @@ class SimulatedEngine:
             if command["protocol"] != PROTOCOL:
                 self._note_unreadable("another protocol")
             elif handler is None:
-                self._calls.refuse(command, "unsupported", is_final=True)
+                with working_for(command["account"]):
+                    self._calls.refuse(command, "unsupported", is_final=True)
             else:
-                handler(command)
+                with working_for(command.get("account")):
+                    handler(command)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._note_unreadable(type(error).__name__)
 

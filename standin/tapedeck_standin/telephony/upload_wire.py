@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from tapedeck.ports.clock import Clock
+from tapedeck_standin.clock import time_of
 from tapedeck_standin.http.messages import MEDIA_PATH, ServerRequest, ServerResponse
 
 
@@ -29,8 +30,12 @@ class Captures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload that was opened: the original URL, what the `PUT` must contain, and when it expires (milliseconds)."""
+    """An upload that was opened: the original URL, what the `PUT` must contain, and when it expires (milliseconds).
 
+    It expires by the clock of its account.
+    """
+
+    account: str
     url: str
     headers: Mapping[str, str]
     size: int
@@ -59,6 +64,12 @@ class UploadWire:
         """Return whether a path belongs to uploads."""
         return path.startswith(f"{MEDIA_PATH}/")
 
+    def account_of(self, request: ServerRequest) -> str | None:
+        """Return the account of an upload; None if it was not opened."""
+        with self._lock:
+            upload = self._open.get(request.target)
+        return upload.account if upload is not None else None
+
     def redirect(self, request: ServerRequest, answer: ServerResponse) -> ServerResponse:
         """Make the URL in the answer to `POST /engine/v2/uploads` lead to this stand-in."""
         if answer.status != HTTPStatus.OK:
@@ -67,10 +78,13 @@ class UploadWire:
         parts = urlsplit(opened["url"])
         target = f"{MEDIA_PATH}{parts.path}?{parts.query}"
         with self._lock:
-            self._open = {name: each for name, each in self._open.items() if each.expires_at > self._clock()}
+            self._open = {
+                name: each for name, each in self._open.items() if each.expires_at > time_of(self._clock, each.account)
+            }
             self._open[target] = OpenUpload(
-                opened["url"], opened["headers"], wanted["bytes"], wanted["sha256"], opened["expires_at"]
-            )
+                wanted["account"], opened["url"], opened["headers"], wanted["bytes"], wanted["sha256"],
+                opened["expires_at"],
+            )  # fmt: skip
         url = f"{request.scheme}://{request.header('Host')}{target}"
         return replace(answer, body=json.dumps({**opened, "url": url}).encode())
 
@@ -104,6 +118,15 @@ class UploadWire:
         if status == HTTPStatus.PRECONDITION_FAILED:
             return _error(status, "PreconditionFailed", "At least one of the preconditions did not hold.")
         return ServerResponse(status)
+
+
+def account_of_upload(body: bytes) -> str | None:
+    """Return the account in a request to open an upload; None if it cannot be read."""
+    try:
+        account = json.loads(body)["account"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return account if isinstance(account, str) else None
 
 
 def _sha256(file: Path) -> str:

@@ -170,7 +170,10 @@ def build_background_services(environment: Environment) -> BackgroundServices:
 
     @cache
     def engine_events() -> EngineEvents:
-        return build_engine_events(database, api.recordings, api.media, clock)
+        built: EngineEvents = environment.wrap_engine_events(
+            build_engine_events(database, api.recordings, api.media, clock)
+        )
+        return built
 
     def report_failure(error: Exception) -> None:
         api.log.background(operation="reconcile", outcome="failed", error=error)
@@ -197,7 +200,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             PresenceTable(database),
             EngineRegistryTable(credentials_database),
             engine_sessions(),
-            LiveIndex(database),
+            environment.wrap_work_store(LiveIndex(database)),
             api.calls,
             api.conferences,
             limits,
@@ -210,8 +213,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     @cache
     def reconciler() -> Reconciler:
         return Reconciler(
-            PendingWorkIndex(database), store, api.recordings, api.media, publisher(), commands(), dispatcher(),
-            engine_monitor(), conversions(), clock, report_failure, overdue_log.report,
+            environment.wrap_work_store(PendingWorkIndex(database)), store, api.recordings, api.media, publisher(),
+            commands(), dispatcher(), engine_monitor(), conversions(), clock, report_failure, overdue_log.report,
         )  # fmt: skip
 
     @cache

@@ -81,7 +81,9 @@ class Environment:
     make_confirmations: makes what waits for media engines, from the recordings table and the presences of engines; None
         for what a deployment uses.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
+    wrap_work_store: wraps each store in which the reconciler and the monitor of engines look for work.
     wrap_api_log: wraps the log of HTTP functions, which gets the outcome and the warnings of each request.
+    wrap_engine_events: wraps what applies the events of media engines.
     wrap_background_log: wraps the log of background functions.
     default_engine: the media engine of resources whose engine is unknown, and of new conferences; None, as in a
         deployment: commands about such resources are not sent, and a live engine is chosen for new conferences.
@@ -102,7 +104,9 @@ class Environment:
     make_encryptor: "Callable[[], Encryptor] | None" = None
     make_confirmations: "Callable[[Store, PresenceStore], Confirmations] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
+    wrap_work_store: Callable[[Any], Any] = _unwrapped
     wrap_api_log: Callable[[Any], Any] = _unwrapped
+    wrap_engine_events: Callable[[Any], Any] = _unwrapped
     wrap_background_log: Callable[[Any], Any] = _unwrapped
     default_engine: str | None = None
     presence_clock: "Clock | None" = None

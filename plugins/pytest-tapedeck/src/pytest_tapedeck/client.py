@@ -67,7 +67,7 @@ class Conference:
 
 @dataclass(frozen=True)
 class Tapedeck:
-    """A stand-in and one of its accounts. All methods act on this account, except `advance`.
+    """A stand-in and one of its accounts. All methods act on this account.
 
     Args:
         url: the base URL for the SDK.
@@ -118,7 +118,7 @@ class Tapedeck:
         return _conference(self._post(f"/conferences/{sid}/end"))
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock of the stand-in, for all its accounts."""
+        """Advance the clock of this account; no other account's time moves."""
         self._post("/clock", advance=seconds)
 
     def settle(self, timeout: float = 10) -> None:

@@ -150,20 +150,23 @@ class DeliveryTable(ConditionalTable):
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
         """1 request per megabyte of the index, and 1 per 100 deliveries that are returned."""
-        rows = self._database.query(
-            "#work = :shard AND work_at <= :now",
-            {"shard": f"DUE#{shard}", "now": now},
-            limit=_ROWS_PER_DELIVERY * limit,
-            index="work",
-            work="work",
-        )
-        keys = [{"PK": row["PK"], "SK": row["SK"]} for row in _take_turns(rows, limit)]
+        keys = [{"PK": row["PK"], "SK": row["SK"]} for row in _take_turns(self._rows(shard, now, limit), limit)]
         items = self._database.get_many(keys)
         found = [delivery_from(item) for item in items if item is not None]
         # The index is eventually consistent.
         return [
             delivery for delivery in found if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
         ]
+
+    def _rows(self, shard: str, now: int, limit: int) -> Sequence[Item]:
+        """Return the keys of due deliveries, oldest first: enough that accounts can take turns."""
+        return self._database.query(
+            "#work = :shard AND work_at <= :now",
+            {"shard": f"DUE#{shard}", "now": now},
+            limit=_ROWS_PER_DELIVERY * limit,
+            index="work",
+            work="work",
+        )
 
 
 _MAX_WRITE_ATTEMPTS: Final = 5

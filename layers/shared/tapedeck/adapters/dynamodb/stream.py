@@ -92,21 +92,28 @@ class PendingWorkIndex(ConditionalTable):
 
     def find_checked(self, shard: str, since: int, now: int) -> Iterator[PendingWork]:
         """1 request per megabyte of checks, of at least 7,000 recordings, and 1 per 100 recordings."""
+        names = self._names_checked(shard, since, now)
+        yield from self._read([dict(zip(("PK", "SK"), name.split(_SEPARATOR), strict=True)) for name in names])
+
+    def _names_checked(self, shard: str, since: int, now: int) -> list[str]:
         checks = self._database.query(
             "PK = :checks AND SK BETWEEN :since AND :now",
             {"checks": _checks(shard), "since": f"{min(since, now) + 1:012}", "now": f"{now + 1:012}"},
         )
-        names = sorted({name for check in checks for name in check[_CHECKED]})
-        yield from self._read([dict(zip(("PK", "SK"), name.split(_SEPARATOR), strict=True)) for name in names])
+        return sorted({name for check in checks for name in check[_CHECKED]})
 
     # --8<-- [start:find]
     def find_pending(self, shard: str, now: int, more: int = 0) -> Iterator[PendingWork]:
         """1 request per megabyte of index rows, of about 7,000 items, and 1 per 100 items that are read."""
-        rows = self._database.query("#work = :shard", {"shard": f"OPEN#{shard}"}, index="work", work="work")
+        rows = self._rows(shard)
         due = [row for row in rows if row["work_at"] <= now]
         others = [row for row in rows[len(due) :] if row["SK"].startswith(RECORDING)]
         yield from self._read([_key_of(row) for row in [*due, *_share_of(others, more, now)]])
         # --8<-- [end:find]
+
+    def _rows(self, shard: str) -> Sequence[Item]:
+        """Return the keys of what is in a shard, the next due first."""
+        return self._database.query("#work = :shard", {"shard": f"OPEN#{shard}"}, index="work", work="work")
 
     def _read(self, keys: Sequence[Key]) -> Iterator[PendingWork]:
         """Read what is in the index by its keys, which may come from an index that is eventually consistent."""
