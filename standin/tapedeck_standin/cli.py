@@ -138,6 +138,18 @@ class AllowedHost(click.ParamType):
         return value
 
 
+class HostName(click.ParamType):
+    """A name or an address without a scheme or port."""
+
+    name = "host"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the host unchanged; fail with a usage error if it is malformed."""
+        if not is_unambiguous_host(value):
+            self.fail(f"{value!r} is not a host: use a name or an address without a scheme or port", param, ctx)
+        return value
+
+
 @click.group()
 @click.version_option(version(), prog_name="tapedeck")
 def main() -> None:
@@ -220,6 +232,11 @@ def main() -> None:
     help="Host that clients use to reach the API, if the default token is in use; * allows all. Repeatable; the "
     "variable separates hosts by spaces.",
 )  # fmt: skip
+@click.option(
+    "--proxy-host", "proxy_hosts", type=HostName(), multiple=True, envvar="TAPEDECK_PROXY_HOST", show_envvar=True,
+    help="Host that clients reach through the stand-in as their proxy (HTTPS_PROXY), besides api.twilio.com with its "
+    "regions and the spaces of SignalWire. Repeatable; the variable separates hosts by spaces.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
@@ -239,6 +256,7 @@ def serve(
     engine: Literal["simulated", "external", "none"],
     confirm: Literal["none", "pause", "pause+stop"],
     allow_hosts: tuple[str, ...],
+    proxy_hosts: tuple[str, ...],
     *,
     control_from_anywhere: bool,
     verbose: bool,
@@ -264,7 +282,7 @@ def serve(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, control_from_anywhere,
-            engine, ConfirmUpdates(confirm), allow_hosts, clock,
+            engine, ConfirmUpdates(confirm), allow_hosts, clock, proxy_hosts,
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

@@ -40,10 +40,12 @@ def serving(
     api_hosts: frozenset[str] | None = None,
     *,
     is_token_public: bool = False,
+    proxy_hosts: tuple[str, ...] = (),
 ) -> Iterator[StandIn]:
-    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock and these hosts of the API.
+    """Run a stand-in over HTTP and HTTPS, with this media engine, environment, clock, and these hosts of the API.
 
     `is_token_public`: its token counts as the default one, which everyone knows.
+    `proxy_hosts`: further names of its proxy.
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
@@ -66,18 +68,19 @@ def serving(
         services.enter_context(OrderedIds().installed())
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
-        with certificates.issue() as identity:
+        with certificates.issue(*proxy_hosts) as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
             setting = AppOptions(
                 clock or VirtualClock(lambda: next(ticks)), engine=engine, api_hosts=api_hosts,
                 public_token=own.auth_token if is_token_public else None, ca_file=identity.ca_file,
+                proxy_hosts=proxy_hosts,
             )  # fmt: skip
             application = build_application(
                 ROOT, TEMPLATE, own.account, lines.append, port=http.port, backend=backend, setting=setting
             )
             application.start()
-            http.start(application.answer)
+            http.start(application.answer, tunnel=identity.tls)
             https.start(application.answer, identity.tls)
             yield StandIn(http.port, https.port, identity.ca_file, own.account, own.auth_token, lines)
     finally:

@@ -402,6 +402,7 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--deliveries", "never"), "'never' is not one of"),
         (("--engine", "asterisk"), "'asterisk' is not one of"),
         (("--allow-host", "http://tapedeck"), "is not a host: use a name or an address"),
+        (("--proxy-host", "*"), "'*' is not a host: use a name or an address without a scheme or port"),
         (("--engine", "external", "--seed", "1"), "--seed needs --engine simulated or none"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
     ],

@@ -62,6 +62,7 @@ from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
 from tapedeck_standin.gateway.http_api import Gateway
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
+from tapedeck_standin.gateway.proxy import ProxyRequests
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
@@ -97,6 +98,7 @@ class AppOptions:
     `public_token`: the token of the account if it is the default one; None: it is a secret.
     `ca_file`: the CA certificate, for commands that the start page shows.
     `api_hosts`: hosts that the API answers besides those of `HostGuard`; None: any, with any origin.
+    `proxy_hosts`: names that lead clients of a proxy to the stand-in, besides those of the vendors.
     """
 
     clock: VirtualClock | None = None
@@ -110,6 +112,7 @@ class AppOptions:
     public_token: str | None = None
     ca_file: Path | None = None
     api_hosts: frozenset[str] | None = None
+    proxy_hosts: tuple[str, ...] = ()
 
 
 def build_application(
@@ -266,7 +269,8 @@ def build_application(
     uploads = UploadWire(backend.media, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
     return Application(
-        api, host_guard, control, StartPage(account, setting.public_token, control.routes, setting.ca_file),
+        api, ProxyRequests(setting.proxy_hosts), host_guard, control,
+        StartPage(account, setting.public_token, control.routes, setting.ca_file),
         sqs, uploads, scheduler, confirmed_updates.notify, account, report,
     )  # fmt: skip
 

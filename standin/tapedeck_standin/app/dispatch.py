@@ -14,6 +14,7 @@ from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
 from tapedeck_standin.control.start_page import StartPage
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
+from tapedeck_standin.gateway.proxy import ProxyRequests
 from tapedeck_standin.gateway.request_log import accounts_of
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
@@ -25,7 +26,7 @@ _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|
 _EVENTS: Final = "/engine/v2/events"
 _UPLOADS: Final = "/engine/v2/uploads"
 _START_PAGES: Final = frozenset({"/", ROOT, f"{ROOT}/"})
-_READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_METHODS: Final = frozenset({"CONNECT", "GET", "HEAD", "OPTIONS"})
 
 
 class Application:
@@ -33,6 +34,7 @@ class Application:
 
     Args:
         api: answers requests as the deployed API would.
+        proxy: answers clients that take the stand-in for a proxy.
         host_guard: refuses requests of web pages to the API; None admits all.
         control: the control API.
         start_page: what `/` and `/_standin/` answer to those who may use the control API.
@@ -47,6 +49,7 @@ class Application:
     def __init__(
         self,
         api: Api,
+        proxy: ProxyRequests,
         host_guard: HostGuard | None,
         control: ControlRouter,
         start_page: StartPage,
@@ -58,6 +61,7 @@ class Application:
         report: Callable[[str], object],
     ) -> None:
         self._api = api
+        self._proxy = proxy
         self._host_guard = host_guard
         self._control = control
         self._start_page = start_page
@@ -124,6 +128,9 @@ class Application:
         return next(iter(accounts_of(request)), self._account)
 
     def _answer(self, request: ServerRequest, *, is_control: bool) -> ServerResponse:
+        proxied = self._proxy.answer(request)
+        if proxied is not None:
+            return proxied
         if self._sqs.serves(request.path):
             return self._sqs.answer(request)
         if self._uploads.serves(request.path):

@@ -47,6 +47,7 @@ class Options:
     `confirm`: which updates of recordings wait until the media engine has confirmed them.
     `allow_hosts`: further names by which clients reach the API; `*` for all.
     `clock`: whether the clock runs; a frozen one moves only when it is advanced.
+    `proxy_hosts`: further names that lead clients of a proxy to the API.
     """
 
     port: int = 3000
@@ -68,6 +69,7 @@ class Options:
     confirm: ConfirmUpdates = ConfirmUpdates.PAUSE
     allow_hosts: tuple[str, ...] = ()
     clock: Literal["running", "frozen"] = "running"
+    proxy_hosts: tuple[str, ...] = ()
 
     @property
     def api_hosts(self) -> frozenset[str] | None:
@@ -75,7 +77,9 @@ class Options:
         if self.public_token is None:
             return None
         external = urlsplit(self.external_url).hostname
-        return frozenset({*host_names(self.host), *self.allow_hosts, *([external] if external else ())})
+        return frozenset(
+            {*host_names(self.host), *self.allow_hosts, *self.proxy_hosts, *([external] if external else ())}
+        )
 
     @property
     def public_token(self) -> str | None:
@@ -125,13 +129,14 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
         setting = AppOptions(
             clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open,
             engine=options.engine, api_hosts=options.api_hosts, public_token=options.public_token,
+            proxy_hosts=options.proxy_hosts,
         )  # fmt: skip
         with ExitStack() as stack:
             if is_frozen:
                 stack.enter_context((seeded_random or OrderedIds()).installed())
             # --8<-- [start:install]
             backend = stack.enter_context(emulated_aws(template, settings, clock.of_all))
-            identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
+            identity = stack.enter_context(certificates.issue(*names, *options.proxy_hosts, ca_file=options.ca_file))
             stack.enter_context(installed(replace(current_environment(), clock=clock)))
             _build_services(verbose=options.verbose)
             # --8<-- [end:install]
@@ -142,7 +147,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
             )
             application.start()
             try:
-                http.start(application.answer)
+                http.start(application.answer, tunnel=identity.tls)
                 https.start(application.answer, identity.tls)
                 host = client_host(options.host)
                 sids = setting.fixture_sids.body() if options.fixtures is not None else None

@@ -14,15 +14,13 @@ from tapedeck.http.engine_refusal import refuse
 from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import collapse_slashes, is_engine_path, split
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.http.addresses import is_loopback, plain_address
+from tapedeck_standin.http.addresses import is_loopback, is_vendor_name, plain_address
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 ANY_HOST: Final = "*"
 
 _FORBIDDEN_CODE: Final = 20403
 _HOST: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
-_VENDOR_NAME: Final = re.compile(r"api(?:\.[a-z0-9-]+){0,2}\.twilio\.com|[a-z0-9-]+\.signalwire\.com")
-"""The names that the vendors' SDKs send: a client may connect to the stand-in and keep the vendor's name."""
 
 
 class HostGuard:
@@ -59,7 +57,7 @@ class HostGuard:
         name = found["address"] or found["name"]
         # The address at which the request arrived is no name that could lead elsewhere.
         is_own = name in {*self._names, own_address, plain_address(own_address)}
-        return is_own or is_loopback(name) or _VENDOR_NAME.fullmatch(name) is not None
+        return is_own or is_loopback(name) or is_vendor_name(name)
 
     def _refusal(self, request: ServerRequest, message: str) -> ServerResponse:
         path = collapse_slashes(request.path)

@@ -2,12 +2,16 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 LOOPBACK: Final = "127.0.0.1"
+
+_VENDOR_NAME: Final = re.compile(r"api(?:\.[a-z0-9-]+){0,2}\.twilio\.com|[a-z0-9-]+\.signalwire\.com")
+"""The names that the vendors' SDKs use: a client may connect to the stand-in and keep the vendor's name."""
 
 _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
@@ -28,6 +32,11 @@ class Addresses:
         if self.fixtures is not None:
             ready["fixtures"] = self.fixtures
         return f"TAPEDECK_READY {json.dumps(ready)}"
+
+
+def is_vendor_name(name: str) -> bool:
+    """Whether a name in lower case is one of a vendor's API."""
+    return _VENDOR_NAME.fullmatch(name) is not None
 
 
 def host_names(host: str) -> frozenset[str]:

@@ -10,7 +10,18 @@ from typing import Final
 
 import trustme
 
-NAMES: Final = ("localhost", "127.0.0.1", "::1", "api.twilio.com")
+_REGIONS: Final = ("us1", "ie1", "au1")
+_EDGES: Final = (
+    "ashburn", "dublin", "frankfurt", "johannesburg", "mumbai", "roaming", "sao-paulo", "singapore", "sydney", "tokyo",
+    "umatilla",
+)  # fmt: skip
+
+NAMES: Final = (
+    "localhost", "127.0.0.1", "::1", "api.twilio.com", "*.signalwire.com",
+    *(f"api.{region}.twilio.com" for region in _REGIONS),
+    *(f"api.{edge}.{region}.twilio.com" for edge in _EDGES for region in _REGIONS),
+)  # fmt: skip
+"""This machine's names, and those of the vendors' APIs, for clients that keep them (C-304)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +34,10 @@ class Identity:
 
 @contextmanager
 def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity]:
-    """Issue a certificate for this machine's names.
+    """Issue a certificate for this machine's names and those of the vendors.
 
     Args:
-        further_names: names or addresses besides `localhost`, `127.0.0.1`, `::1` and `api.twilio.com`.
+        further_names: names or addresses besides `NAMES`.
         ca_file: where to write the CA certificate, permanently; None for a temporary file, deleted on exit.
 
     Raises:

@@ -43,11 +43,13 @@ class Service:
 
     `answer`: answers a request; runs in a thread.
     `port`: the number of the port.
+    `begin_tunnel`: begins TLS within a connection, after the answer 200 to `CONNECT`; None: such requests are dropped.
     `handshakes`: the connections without TLS yet.
     """
 
     answer: Callable[[ServerRequest], ServerResponse]
     port: int
+    begin_tunnel: "Callable[[Service, asyncio.Transport], None] | None" = None
     workers: Workers = field(default_factory=Workers)
     handshakes: set[asyncio.Transport] = field(default_factory=set)
     state: ServerState = field(default_factory=ServerState)
@@ -151,7 +153,9 @@ class Connection(H11Protocol):
             answer = await self._service.workers.run(self._service.answer, request)
         if self.cycle.disconnected:
             return
-        if answer.is_dropped:
+        if head.method == "CONNECT" and answer.status == HTTPStatus.OK:
+            self._begin_tunnel()
+        elif answer.is_dropped:
             self._drop()
         elif is_complete:
             self._write(answer, _headers_of(answer, head.method))
@@ -196,6 +200,16 @@ class Connection(H11Protocol):
                 while (await receive()).get("more_body"):
                     pass
         self._end_response()
+
+    def _begin_tunnel(self) -> None:
+        """Serve TLS within this connection, to a client that takes the server for a proxy."""
+        if self._service.begin_tunnel is None:
+            self._drop()
+            return
+        self.transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.cycle.disconnected = True
+        self.connections.discard(self)
+        self._service.begin_tunnel(self._service, self.transport)
 
     def _drop(self) -> None:
         """Close the connection without a response."""

@@ -40,9 +40,18 @@ class Server:
         self._is_listening = threading.Event()
         self._is_stopped = asyncio.Event()
 
-    def start(self, answer: Responder, tls: ssl.SSLContext | None = None) -> None:
-        """Start to answer requests, in background threads."""
-        serving = self._serve(Service(answer, self.port), tls)
+    def start(
+        self, answer: Responder, tls: ssl.SSLContext | None = None, *, tunnel: ssl.SSLContext | None = None
+    ) -> None:
+        """Start to answer requests, in background threads.
+
+        Args:
+            answer: answers a request.
+            tls: the TLS context of the port; None for HTTP.
+            tunnel: the TLS context within connections that are answered 200 to `CONNECT`; None to close them.
+        """
+        begin = (lambda service, transport: Handshake(service, tunnel).connection_made(transport)) if tunnel else None
+        serving = self._serve(Service(answer, self.port, begin), tls)
         self._thread = threading.Thread(target=asyncio.run, args=(serving,), name="http", daemon=True)
         self._thread.start()
         self._is_listening.wait()
