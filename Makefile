@@ -55,7 +55,7 @@ format: $(VENV)/development  ## format the code
 
 .PHONY: lock
 lock: $(VENV)/uv  ## update the hashed pins in requirements/
-	for name in bootstrap standin layer encoder lambda-runtime development signalwire-sdk bench docs openapi; do \
+	for name in bootstrap standin development layer encoder lambda-runtime signalwire-sdk bench docs openapi; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	    --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
 	done

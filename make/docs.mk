@@ -27,10 +27,10 @@ docs-test: docs  ## open every page of the built site in Chromium (skipped witho
 	$(DOCS_VENV)/bin/pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -q -s -rs tests/docs/built_site.py
 
 .PHONY: docs-reference
-docs-reference: $(VENV)/standin  ## generate the tables of the reference pages, and llms.txt, from the code
+docs-reference: $(VENV)/development  ## generate the tables of the reference pages, and llms.txt, from the code
 	$(BIN)/python -m scripts.make_docs
 
 .PHONY: docs-check
-docs-check: $(VENV)/standin  ## check the generated pages against the code, and measure the sentences
+docs-check: $(VENV)/development  ## check the generated pages against the code, and measure the sentences
 	$(BIN)/python -m scripts.make_docs --check
 	$(BIN)/python -m scripts.measure_prose

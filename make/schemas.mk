@@ -1,7 +1,7 @@
 .PHONY: schemas
-schemas: $(VENV)/standin  ## generate the JSON Schemas of the engine protocol (schemas/)
+schemas: $(VENV)/development  ## generate the JSON Schemas of the engine protocol (schemas/)
 	$(BIN)/python scripts/make_schemas.py
 
 .PHONY: schemas-check
-schemas-check: $(VENV)/standin  ## check the JSON Schemas against the models
+schemas-check: $(VENV)/development  ## check the JSON Schemas against the models
 	$(BIN)/python scripts/make_schemas.py --check

@@ -1,7 +1,7 @@
 .PHONY: wire-docs
-wire-docs: $(VENV)/standin  ## generate the tables and examples of the wire reference (docs/reference/wire/)
+wire-docs: $(VENV)/development  ## generate the tables and examples of the wire reference (docs/reference/wire/)
 	$(BIN)/python -m scripts.make_wire_docs
 
 .PHONY: wire-docs-check
-wire-docs-check: $(VENV)/standin  ## check these tables and examples against the code and the data
+wire-docs-check: $(VENV)/development  ## check these tables and examples against the code and the data
 	$(BIN)/python -m scripts.make_wire_docs --check

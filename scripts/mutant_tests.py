@@ -18,7 +18,7 @@ import pytest
 PACKAGES: Final = (
     "_pytest.assertion.rewrite", "aws_lambda_powertools.logging", "aws_lambda_powertools.utilities.batch", "boto3",
     "botocore.session", "botocore.awsrequest", "hypothesis", "moto", "moto.core.botocore_stubber",
-    "moto.dynamodb.models", "moto.dynamodb.responses", "pydantic", "samcli.yamlhelper", "yaml",
+    "moto.dynamodb.models", "moto.dynamodb.responses", "pydantic", "yaml",
 )  # fmt: skip
 
 

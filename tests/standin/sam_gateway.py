@@ -25,7 +25,7 @@ from samcli.local.apigw.route import Route
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from tapedeck_standin.aws.template import parse_template
+from tapedeck_standin.aws.template_yaml import parse_template
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 _DEFAULT_RULE: Final = "/<path:any_path>"

@@ -73,6 +73,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "template.yaml", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, project)
+    (project / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "wheel_template.py", project / "scripts")
     (project / "README.md").write_text("")
     (built,) = WheelBuilder(str(project)).build(directory=str(tmp_path_factory.mktemp("dist")), versions=["standard"])
     unpacked = tmp_path_factory.mktemp("wheel")

@@ -1,6 +1,7 @@
 """The internals of SAM CLI that the comparison of events uses are unchanged: a new version fails here first."""
 
 import inspect
+import json
 import re
 from importlib import metadata
 from typing import Any
@@ -9,7 +10,7 @@ from tapedeck_standin.http.messages import ServerRequest
 from tests.client import ROOT, TEMPLATE
 from tests.standin.sam_gateway import RecordingRunner, SamGateway
 
-PINNED = re.search(r'"aws-sam-cli==([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+PINNED = re.search(r"^aws-sam-cli==([0-9.]+)", (ROOT / "requirements" / "development.in").read_text(), re.MULTILINE)
 
 
 def parameters(function: Any) -> list[str]:
@@ -18,7 +19,7 @@ def parameters(function: Any) -> list[str]:
 
 
 def test_is_pinned() -> None:
-    """The installed version is the one that pyproject.toml pins."""
+    """The installed version is the one that the requirements of the tests pin."""
     assert PINNED is not None
     assert metadata.version("aws-sam-cli") == PINNED[1]
 
@@ -67,11 +68,11 @@ def test_providers() -> None:
 
 
 def test_templates_are_parsed_as_by_sam() -> None:
-    """The stand-in's faster parser returns what SAM's own returns, with the same order and types."""
+    """The stand-in's own parser returns what SAM's returns, with the same order and types."""
     from samcli.commands._utils import template as sam_template
     from samcli.yamlhelper import yaml_parse
 
-    from tapedeck_standin.aws.template import parse_template
+    from tapedeck_standin.aws.template_yaml import parse_template
 
     assert "yaml_parse(fp.read())" in inspect.getsource(sam_template.get_template_data)
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
@@ -79,7 +80,7 @@ def test_templates_are_parsed_as_by_sam() -> None:
     for each in (text, short):
         parsed, expected = parse_template(each), yaml_parse(each)
         assert parsed == expected
-        assert repr(parsed) == repr(expected)
+        assert json.dumps(parsed) == json.dumps(expected)  # text that looks like a date is text
 
 
 def test_sends_no_telemetry() -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 
-from tapedeck_standin.aws.template import parse_template
+from tapedeck_standin.aws.template_yaml import parse_template
 from tests.client import ROOT
 
 BASIC_EXECUTION: Final = "AWSLambdaBasicExecutionRole"

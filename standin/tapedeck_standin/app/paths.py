@@ -7,12 +7,12 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def find_root() -> Path:
-    """Return the folder that holds `template.yaml` and `functions/`.
+    """Return the folder that holds the template and `functions/`.
 
     Raises:
         FileNotFoundError: this package is neither in a checkout nor in a complete wheel.
     """
     for candidate in (_PACKAGE / "project", _PACKAGE.parents[1]):
-        if (candidate / "template.yaml").is_file():
+        if any((candidate / name).is_file() for name in ("template.json", "template.yaml")):
             return candidate
-    raise FileNotFoundError("template.yaml is neither beside this package nor inside it")
+    raise FileNotFoundError("the template is neither beside this package nor inside it")

@@ -1,13 +1,11 @@
-"""Read `template.yaml`: the only source of tables, routes, queues and environment variables."""
+"""The content of `template.yaml`: the only source of tables, routes, queues and environment variables."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
-from samcli import yamlhelper
 
 _FUNCTION: Final = "AWS::Serverless::Function"
 _TABLE: Final = "AWS::DynamoDB::Table"
@@ -41,21 +39,6 @@ class Route:
         return "$default" if self.path is None else f"{self.method} {self.path}"
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # a base class chosen at import
-    """Reads templates as SAM does, but with libyaml where PyYAML contains it, which is several times faster."""
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, yamlhelper._dict_constructor)  # noqa: SLF001
-_Loader.add_constructor(yamlhelper.TIMESTAMP_TAG, yaml.SafeLoader.yaml_constructors[yamlhelper.TAG_STR])
-_Loader.add_multi_constructor("!", yamlhelper.intrinsics_multi_constructor)
-
-
-def parse_template(text: str) -> dict[str, Any]:
-    """Return the content of a template in YAML, equal to that of SAM's own `yaml_parse`."""
-    content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-    return content
-
-
 class Template:
     """`template.yaml` as a dictionary, with the short forms of intrinsic functions expanded.
 
@@ -68,7 +51,12 @@ class Template:
 
     @classmethod
     def load(cls, path: Path) -> "Template":
-        """Read a template file."""
+        """Read a template file in YAML, or the file in JSON beside it, which a wheel has instead."""
+        made = path.with_suffix(".json")
+        if made.is_file():
+            return cls(json.loads(made.read_text(encoding="utf-8")))
+        from tapedeck_standin.aws.template_yaml import parse_template  # noqa: PLC0415 - a wheel needs no YAML here
+
         return cls(parse_template(path.read_text(encoding="utf-8")))
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tapedeck.adapters.failures import failure
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 
@@ -109,6 +107,8 @@ def _batch(pending: Sequence[BatchEntry]) -> list[BatchEntry]:
 
 
 def _call(operation: str, request: Request, batch: Sequence[BatchEntry]) -> Sequence[EntryError | None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the stand-in uses only `write_json`
+
     try:
         return request([entry.content for entry in batch])
     except ClientError as error:
