@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from importlib import metadata
@@ -31,6 +32,9 @@ CHOOSE_PORTS: Final = "Choose other ports with --port and --https-port, or with 
 
 _SIGNAL_SECONDS: Final = 0.5
 """Interval at which a signal is noticed that did not interrupt the main thread."""
+
+_STDIN: Final = 0
+_READ_AT_ONCE: Final = 65_536
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
@@ -237,6 +241,10 @@ def main() -> None:
     help="Host that clients reach through the stand-in as their proxy (HTTPS_PROXY), besides api.twilio.com with its "
     "regions and the spaces of SignalWire. Repeatable; the variable separates hosts by spaces.",
 )  # fmt: skip
+@click.option(
+    "--end-with-stdin", is_flag=True,
+    help="Stop also when standard input ends, as it does when the program that started this one ends.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
@@ -259,6 +267,7 @@ def serve(
     proxy_hosts: tuple[str, ...],
     *,
     control_from_anywhere: bool,
+    end_with_stdin: bool,
     verbose: bool,
 ) -> None:
     """Serve the vendors' APIs until Ctrl-C or SIGTERM."""
@@ -268,6 +277,8 @@ def serve(
         )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit_on_signal)
+    if end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     # Set the environment before any module reads it; heavy modules are imported only here.
     from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
@@ -357,6 +368,14 @@ def _wait_for_signal() -> NoReturn:
     """Wait for ever. A signal that another thread of the process gets does not interrupt a wait without an end."""
     while True:
         time.sleep(_SIGNAL_SECONDS)
+
+
+def _end_with_stdin() -> None:
+    """Send this process SIGTERM at the end of standard input."""
+    with suppress(OSError):
+        while os.read(_STDIN, _READ_AT_ONCE):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:

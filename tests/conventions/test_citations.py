@@ -26,7 +26,7 @@ WIRE_CITATION: Final = re.compile(r"(?<![-\w#])W-\d+\b")
 
 HEADING: Final = re.compile(r"^## (REL-[1-9]\d*): \S.*$", re.MULTILINE)
 ROW: Final = re.compile(r'^\| <a id="([cw])-(\d+)"></a>([CW])-(\d+) \| (.*) \|$', re.MULTILINE)
-CODE_REFERENCE: Final = re.compile(r"`([\w/.]+\.py)`: `(\w+)` \| `([\w/]+\.py)::(test_\w+)`$")
+CODE_REFERENCE: Final = re.compile(r"`([\w/.-]+\.py)`: `(\w+)` \| `([\w/]+\.py)::(test_\w+)`$")
 
 SUFFIXES: Final = frozenset({".py", ".md", ".in"})
 
@@ -116,7 +116,9 @@ def test_a_choice_names_its_code_and_its_test(row: Row) -> None:
     code, name, tests, test = reference.groups()
     assert re.search(
         rf"\b{name}\b",
-        ((ROOT if code.startswith(("engine/", "standin/", "scripts/")) else PACKAGE) / code).read_text("utf-8"),
+        ((ROOT if code.startswith(("engine/", "plugins/", "standin/", "scripts/")) else PACKAGE) / code).read_text(
+            "utf-8"
+        ),
     )
     assert f"def {test}(" in (ROOT / "tests" / tests).read_text("utf-8")
 

@@ -42,7 +42,7 @@ def test_the_readme_quotes_a_tested_example() -> None:
 
 def test_the_plugins_readme_shows_a_tested_example() -> None:
     """The example in the plugin's README is the first test of `examples/pytest`, except for its client and comments."""
-    shown = PLUGIN_README.partition("base_url = tapedeck.url\n")[2].partition("```")[0].splitlines()
+    shown = PLUGIN_README.partition("base_url = tapedeck.url\n\n")[2].partition("```")[0].splitlines()
     lines = [line.partition("  #")[0].strip() for line in shown if line.strip()]
     body = [line.strip() for line in EXAMPLE.partition("def test_")[2].splitlines()]
     start = body.index(lines[0])

@@ -93,7 +93,7 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", *arguments],
             cwd=tmp_path, env={**kept, "PYTHONPATH": str(wheel), **environment}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         processes.append(process)
         output: list[str] = []
@@ -120,6 +120,16 @@ def test_a_signal_to_another_thread_ends_it(start: Callable[..., Running]) -> No
     assert ctypes.CDLL(None).tgkill(main, other, int(signal.SIGTERM)) == 0
     running.process.communicate(timeout=SECONDS_TO_END)
     assert running.process.returncode == 0
+
+
+def test_the_end_of_standard_input_ends_it(start: Callable[..., Running]) -> None:
+    """With `--end-with-stdin`, the server ends with 0 at the end of its standard input."""
+    process = start("--end-with-stdin", PORT="0", HTTPS_PORT="0").process
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    process.communicate(timeout=SECONDS_TO_END)
+    assert process.returncode == 0
 
 
 def test_the_wheel_has_every_package(wheel: Path) -> None:

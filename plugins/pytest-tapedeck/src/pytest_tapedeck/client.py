@@ -31,6 +31,19 @@ class NotSettled(Exception):
         self.left = left
 
 
+class CallbackMissing(Exception):
+    """No callback matched before the timeout expired; `callbacks` lists those that came instead, newest last."""
+
+    def __init__(self, wanted: str, seconds: float, callbacks: list[dict[str, Any]]) -> None:
+        came = [f"{each['event']} of {each['sid']['twilio']} to {each['url']}" for each in callbacks]
+        listed = "\n".join(f"  {line}" for line in came) or "  none"
+        super().__init__(
+            f"no callback {wanted} within {seconds:g} s of real time. These came:\n{listed}\n"
+            "A callback that is due later comes once the clock goes on: settle() goes on until all are sent."
+        )
+        self.callbacks = callbacks
+
+
 @dataclass(frozen=True)
 class Call:
     """A call as it was when the control API returned it.
@@ -100,6 +113,10 @@ class Tapedeck:
             fields["from"] = fields.pop("from_")
         return _call(self._post("/calls", **fields))
 
+    def incoming_call(self, to: str, from_: str, **fields: Any) -> Call:  # noqa: ANN401 - as for `call`
+        """Create a call that comes in, from a number to one of the application's. Other fields as for `call`."""
+        return self.call(to=to, from_=from_, direction="inbound", **fields)
+
     def hang_up(self, sid: str) -> Call:
         """End a call and its recordings."""
         return _call(self._post(f"/calls/{sid}/hangup"))
@@ -158,6 +175,27 @@ class Tapedeck:
     def callbacks(self, sid: str | None = None, event: str | None = None, wait: float = 0) -> list[dict[str, Any]]:
         """Return the callbacks sent to the application, newest last. Waits up to `wait` seconds for a match."""
         return list(self._get("/callbacks", sid=sid, event=event, wait=wait or None)["callbacks"])
+
+    def expect_callback(self, event: str | None = None, sid: str | None = None, timeout: float = 10) -> dict[str, Any]:
+        """Wait for a callback to the application, and return the first one that matches, even an earlier one.
+
+        Does not advance the clock: a recording, for example, is finished one second after its end.
+
+        Args:
+            event: only this event, such as `completed`.
+            sid: only callbacks of this recording, conference or call.
+            timeout: seconds of real time, at most 60.
+
+        Raises:
+            CallbackMissing: none came in time; its text lists what came instead.
+        """
+        found = self.callbacks(sid, event, timeout)
+        if not found:
+            wanted = (
+                " ".join([*([f"with event {event}"] if event else []), *([f"of {sid}"] if sid else [])]) or "at all"
+            )
+            raise CallbackMissing(wanted, timeout, self.callbacks())
+        return found[0]
 
     def replay(self, callback: str) -> None:
         """Deliver a callback again, with the same idempotency token, body and signature."""

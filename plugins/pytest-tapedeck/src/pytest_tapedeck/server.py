@@ -6,11 +6,13 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_tapedeck.client import Refused, send_control_request
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = "TAPEDECK_COMMAND"
-"""Environment variable: the command that starts a stand-in. Default: `tapedeck`, which must be on PATH."""
+"""Environment variable: the command that starts a stand-in, instead of the installed one."""
 
 URL = "TAPEDECK_URL"
 """Environment variable: the URL of a running stand-in. If it is set, the plugin starts none."""
@@ -51,34 +53,17 @@ class Server:
     ca_file: str | None = None
 
 
-@contextmanager
-def running_server() -> Iterator[Server]:
-    """Provide the stand-in at TAPEDECK_URL, or start one and stop it when the block ends.
+def running_url() -> str | None:
+    """Return the URL of the stand-in that the environment names; None to start one."""
+    return (os.environ.get(URL) or "").rstrip("/") or None
+
+
+def connect(url: str) -> Server:
+    """Return the running stand-in at this URL.
 
     Raises:
-        NotStarted: the stand-in could not be started.
-        NotReached: no stand-in responds at TAPEDECK_URL.
+        NotReached: none responds there.
     """
-    url = os.environ.get(URL)
-    if url:
-        yield _connect(url.rstrip("/"))
-        return
-    process = _start(shlex.split(os.environ.get(COMMAND) or "tapedeck"))
-    stderr_tail: deque[str] = deque(maxlen=50)
-    reader = threading.Thread(target=_read_stderr, args=(process, stderr_tail), daemon=True)
-    reader.start()
-    try:
-        yield _wait_until_ready(process, stderr_tail)
-    finally:
-        process.terminate()
-        process.wait(30)
-        reader.join(5)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
-
-def _connect(url: str) -> Server:
     try:
         send_control_request(url, "GET", "/health")
     except (OSError, HTTPException, ValueError, Refused) as error:
@@ -89,18 +74,54 @@ def _connect(url: str) -> Server:
     return Server(url)
 
 
-def _start(command: list[str]) -> subprocess.Popen[str]:
+@contextmanager
+def running_server(options: tuple[str, ...]) -> Iterator[Server]:
+    """Start a stand-in with these options of `serve`, and stop it when the block ends.
+
+    Raises:
+        NotStarted: the stand-in could not be started.
+    """
+    process = _start(options)
+    stderr_tail: deque[str] = deque(maxlen=50)
+    reader = threading.Thread(target=_read_stderr, args=(process, stderr_tail), daemon=True)
+    reader.start()
+    try:
+        yield _wait_until_ready(process, stderr_tail)
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join(5)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _command() -> list[str]:
+    """Return the command that starts a stand-in: the configured one, that of this environment, or that of PATH."""
+    configured = os.environ.get(COMMAND)
+    if configured:
+        return [*shlex.split(configured), "serve"]
+    if find_spec("tapedeck_standin") is not None:
+        # -P: modules in the folder of the tests must not take the place of others.
+        python = [sys.executable, *(["-P"] if sys.version_info >= (3, 11) else [])]
+        return [*python, "-m", "tapedeck_standin", "serve", "--end-with-stdin"]
+    return ["tapedeck", "serve", "--end-with-stdin"]
+
+
+def _start(options: tuple[str, ...]) -> subprocess.Popen[str]:
+    command = _command()
     try:
         return subprocess.Popen(  # noqa: S603 - the command that the user configured
-            [*command, "serve", "--port", "0", "--https-port", "0"],
+            [*command, "--port", "0", "--https-port", "0", *options],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
     except OSError as error:
         raise NotStarted(
-            f"{command[0]} cannot be run: install Tapedeck, which provides the command `tapedeck`, or set {COMMAND} to "
-            f"another command that starts a stand-in, or {URL} to the URL of a running stand-in."
+            f"{command[0]} cannot be run: install tapedeck-api, which provides the command `tapedeck`, or set "
+            f"{COMMAND} to another command that starts a stand-in, or {URL} to the URL of a running stand-in."
         ) from error
 
 
