@@ -3,7 +3,7 @@
 import base64
 from typing import Any, Final, NamedTuple
 
-from dynamodb_memory.values import Item, copy_item, size_of_item
+from dynamodb_memory.values import Item, size_of_item
 
 REGION: Final = "us-east-1"
 
@@ -14,13 +14,15 @@ _SEQUENCE_NUMBER_DIGITS: Final = 21
 class StreamRecord(NamedTuple):
     """One change of one item: the images before and after it; None if the item does not exist then.
 
-    `number` increases with each write, `at` is in milliseconds since the epoch. The images must not be changed.
+    `number` increases with each write, `at` is in milliseconds since the epoch, `size` is the size of both images in
+    bytes. The images must not be changed.
     """
 
     number: int
     at: int
     before: Item | None
     after: Item | None
+    size: int
 
 
 class Stream:
@@ -37,11 +39,11 @@ class Stream:
         self._records: list[StreamRecord] = []
         self._number = 0
 
-    def append(self, at: int, before: Item | None, after: Item | None) -> None:
+    def append(self, at: int, before: Item | None, after: Item | None, size: int) -> None:
         """Append a record; a write that changed nothing gives none."""
         if before != after:
             self._number += 1
-            self._records.append(StreamRecord(self._number, at, before, after))
+            self._records.append(StreamRecord(self._number, at, before, after, size))
 
     def drain(self) -> list[StreamRecord]:
         """Remove and return all records in order."""
@@ -50,10 +52,11 @@ class Stream:
 
     def event(self, record: StreamRecord) -> dict[str, Any]:
         """Return a record in the form of Lambda's events."""
-        number, at, before, after = record
+        number, at, before, after, size = record
         image = after if after is not None else before or {}
+        keys = {name: image[name] for name in self._key}
         images = {
-            "Keys": {name: image[name] for name in self._key},
+            "Keys": keys,
             **({"OldImage": before} if before is not None else {}),
             **({"NewImage": after} if after is not None else {}),
         }
@@ -67,7 +70,7 @@ class Stream:
                 "ApproximateCreationDateTime": at // 1000,
                 **{name: _as_json(item) for name, item in images.items()},
                 "SequenceNumber": f"{number:0{_SEQUENCE_NUMBER_DIGITS}}",
-                "SizeBytes": sum(map(size_of_item, images.values())),
+                "SizeBytes": size_of_item(keys) + size,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
             "eventSourceARN": self.arn,
@@ -76,7 +79,10 @@ class Stream:
 
 def _as_json(item: Item) -> Item:
     """Return a copy of an item with bytes in base64."""
-    return {name: _value_as_json(value) for name, value in copy_item(item).items()}
+    # Most attributes are scalars: one quick step copies them.
+    return {
+        name: value.copy() if "S" in value or "N" in value else _value_as_json(value) for name, value in item.items()
+    }
 
 
 def _value_as_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +93,10 @@ def _value_as_json(value: dict[str, Any]) -> dict[str, Any]:
         case "BS":
             return {kind: [base64.b64encode(member).decode() for member in content]}
         case "M":
-            return {kind: {name: _value_as_json(element) for name, element in content.items()}}
+            return {kind: _as_json(content)}
         case "L":
             return {kind: [_value_as_json(element) for element in content]}
+        case "SS" | "NS":
+            return {kind: list(content)}
         case _:
-            return value
+            return {kind: content}

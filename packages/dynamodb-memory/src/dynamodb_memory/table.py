@@ -274,7 +274,7 @@ class Table:
             at: the time in milliseconds since the epoch.
             changed: the attributes that an update of an existing item changes; None: any.
         """
-        before = self.get(key)
+        before, before_size = self._items.get(key, (None, 0))
         if item is not None:
             self._items[key] = item, size
             if before is None:
@@ -292,7 +292,7 @@ class Table:
                 if new is not None:
                     index.order.add(*new)
         if self.stream is not None:
-            self.stream.append(at, before, item)
+            self.stream.append(at, before, item, before_size + size)
 
     def _checked(self, attributes: Item, mismatch: str) -> Key:
         for name in self.schema.names:
