@@ -35,6 +35,7 @@ from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_e
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.aws.account_queues import AccountQueues, AccountQueueSource
 from tapedeck_standin.aws.backend import DATABASE, Backend
+from tapedeck_standin.aws.event_filter import Accepts, compile_filters
 from tapedeck_standin.aws.event_sources import Handler, StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
 from tapedeck_standin.aws.keys import MemoryKeys
@@ -187,7 +188,10 @@ def build_application(
         AccountDeliveries(database, open_work), AccountPendingWork(database, open_work), open_work,
     )  # fmt: skip
     scheduler = Scheduler(
-        _stream(open_work, database, backend.stream_of(settings.recordings_table), partial(invoke, "publish_changes")),
+        _stream(
+            open_work, database, backend.stream_of(settings.recordings_table), partial(invoke, "publish_changes"),
+            compile_filters(template.stream_filter),
+        ),
         open_work,
         engine,
         AccountQueueSource(queues.finishing, partial(invoke, "finish_recording")),
@@ -352,15 +356,18 @@ def _outbound_clients(
     )
 
 
-def _stream(open_work: OpenWork, database: DynamoDBTable, changes: Changes, handler: Handler) -> StreamSource:
+def _stream(
+    open_work: OpenWork, database: DynamoDBTable, changes: Changes, handler: Handler, is_delivered: Accepts
+) -> StreamSource:
     """Return the table's stream, whose records say what is open; in a kept database, more may be open."""
     if os.environ.get(DATABASE):
         engines = get_engine_admin_services().engines.list()
         open_work.load(database, [NO_ENGINE, *(each.registered.engine.name for each in engines)])
-    return StreamSource(
-        lambda: open_work.note(changes.drain()), handler, max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
-        account_of=account_of,
-    )  # fmt: skip
+
+    def take() -> list[Mapping[str, Any]]:
+        return list(filter(is_delivered, open_work.note(changes.drain())))
+
+    return StreamSource(take, handler, max_attempts=MAX_ATTEMPTS, on_failure=_report_failure, account_of=account_of)
 
 
 def _replay(account: str, resource_id: str, delivery: str) -> None:

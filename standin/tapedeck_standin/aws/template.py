@@ -13,6 +13,7 @@ _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
 _ROLE: Final = "AWS::IAM::Role"
 _BUS: Final = "AWS::Events::EventBus"
+_MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 _DEFAULT_VISIBILITY_SECONDS: Final = 30
 """SQS's default visibility timeout."""
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
@@ -80,6 +81,12 @@ class Template:
     def visibility(self, queue: str) -> int:
         """Return the visibility timeout of a queue in seconds."""
         return int(self.resources(_QUEUE)[queue].get("VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS))
+
+    @property
+    def stream_filter(self) -> Mapping[str, Any]:
+        """Which records of the table's stream `publish_changes` gets: Lambda's `FilterCriteria`."""
+        criteria: Mapping[str, Any] = self.resources(_MAPPING)["RecordingsStreamMapping"]["FilterCriteria"]
+        return criteria
 
     def environment(self, values: Mapping[str, str], function: str | None = None) -> dict[str, str]:
         """Return the environment variables of one function, or of all functions merged.

@@ -35,7 +35,8 @@ class Capture:
     `version` is the highest version of a command that was considered. `answer` is the type of the event that states the
     present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
     (milliseconds), None while the capture runs. `unknown_since` is when its upload was first answered with 404
-    (milliseconds). `log` says what was captured when. `evidence` is its evidence chain.
+    (milliseconds). `log` says what was captured when. `evidence` is its evidence chain. `milliseconds` is the length of
+    `parts`.
     """
 
     account: str
@@ -55,10 +56,12 @@ class Capture:
     log: list[Transition] = field(default_factory=list)
     began_at: int = field(init=False)
     evidence: EvidenceChain = field(init=False)
+    milliseconds: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.began_at = self.since
         self.evidence = EvidenceChain(self.recording)
+        self.milliseconds = sum(part.milliseconds for part in self.parts)
 
     def begin(self) -> None:
         """Begin to capture audio, at the time of `since`."""
@@ -72,6 +75,7 @@ class Capture:
         elapsed = max(0, now - self.since)
         if self.mode is not CaptureMode.NOTHING and elapsed:
             self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
+            self.milliseconds += elapsed
         self.status, self.version, self.since = status, version, now
         self.pause_behavior = pause_behavior if status == "paused" else None
         self.mode = _mode_of(status, pause_behavior)
@@ -97,11 +101,6 @@ class Capture:
         if self.channels == 1:
             return [True]
         return [self.track != "outbound", self.track != "inbound"]
-
-    @property
-    def milliseconds(self) -> int:
-        """Length of the finished parts."""
-        return sum(part.milliseconds for part in self.parts)
 
     def state_event(self) -> dict[str, Any]:
         """Return the fields of the event that states the present state, without its version."""
