@@ -57,7 +57,7 @@ class LateIndexDynamoDB(MemoryDynamoDB):
     def take_images(self, table: str) -> list[Any]:
         """Remove and return the stream records; the indexes will show them, in this order."""
         records = super().take_images(table)
-        for _, _, before, after in records:
+        for _, _, before, after, _ in records:
             lags, weights = zip(*INDEX_LAGS, strict=True)
             due = self._now() + round(1_000 * self._random_source.choices(lags, weights)[0])
             earliest = self._waiting[-1][0] if self._waiting else 0

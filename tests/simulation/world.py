@@ -325,7 +325,7 @@ class World:
     def observe(self) -> None:
         """Read the new stream records into the history and the publisher's queue."""
         records = self.dynamodb.take_images(self._recordings_table)
-        for number, _, before, after in records:
+        for number, _, before, after, _ in records:
             images = {**({"OldImage": before} if before else {}), **({"NewImage": after} if after else {})}
             keys = {name: (after or before or {})[name] for name in ("PK", "SK")}
             record = {"dynamodb": {"Keys": keys, "SequenceNumber": str(number), **images}}
