@@ -1,13 +1,12 @@
 """The media engine of the stand-in: how it is registered, and how the simulated one is connected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tapedeck.background.event_batches import ReceivedBatch
 from tapedeck.background.parents import read_parent
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.engine_administration import get_engine_admin_services
@@ -78,9 +77,7 @@ class EngineApi:
     def post(self, route: str, body: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
         """Answer a request to a route; return the status and the body."""
         if route == "events":
-            return HTTPStatus.OK, get_engine_services().event_batches.take(
-                self._engine, ReceivedBatch(body["boot"], body["sent_at"], body["events"])
-            )
+            return HTTPStatus.OK, self._take(body["boot"], body["sent_at"], body["events"])
         if route == "sessions":
             return HTTPStatus.OK, get_engine_services().session_requests.open(
                 self._engine, OpenSessionRequest.model_validate(body)
@@ -89,12 +86,15 @@ class EngineApi:
 
     def take_event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """Apply an event that is reported by hand; return its outcome."""
-        answer = get_engine_services().event_batches.take(
-            self._engine, ReceivedBatch(_NEWEST_BOOT, self._clock(), [event])
-        )
-        (result,) = answer["results"]
+        (result,) = self._take(_NEWEST_BOOT, self._clock(), [event])["results"]
         outcome: Mapping[str, Any] = result
         return outcome
+
+    def _take(self, boot: str, sent_at: int, events: Sequence[Any]) -> Mapping[str, Any]:
+        # At the first event: the models of all events take a tenth of a start.
+        from tapedeck.background.event_batches import ReceivedBatch  # noqa: PLC0415
+
+        return get_engine_services().event_batches.take(self._engine, ReceivedBatch(boot, sent_at, events))
 
     def _open_upload(self, request: OpenUploadRequest) -> tuple[int, Mapping[str, Any]]:
         parent = read_parent(request.account, request.parent)

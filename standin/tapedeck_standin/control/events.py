@@ -9,7 +9,6 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
-from tapedeck_protocol.events import EVENTS
 from tapedeck_standin.clock import time_of
 from tapedeck_standin.control.requests import (
     AccountRegistry,
@@ -74,6 +73,8 @@ class EventRoutes:
             event["seq"] = self._next_seq()
         if event.get("type") == "engine.alive":
             raise ControlError(400, "type: presence belongs to the session of an engine", "type")
+        from tapedeck_protocol.events import EVENTS  # noqa: PLC0415 - its models take a tenth of a start
+
         try:
             # Functions ignore unknown fields of newer engines; in a manual event they are typing errors.
             EVENTS.validate_python(event, extra="forbid")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -83,6 +82,8 @@ class Fixtures(BaseModel):
             OSError: the file cannot be read.
             InvalidFixtures: the file is not YAML, or does not match the model.
         """
+        import yaml  # noqa: PLC0415 - most stand-ins start without fixtures
+
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
             # Validate as JSON, as the control API does: a YAML date becomes a string.

@@ -1,14 +1,15 @@
-"""A temporary certificate authority: its certificate is written to a file, its key stays in memory."""
+"""The certificate of the server, by an authority that issues no other one; both are kept for the next start."""
 
+import os
 import ssl
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
-
-import trustme
 
 _REGIONS: Final = ("us1", "ie1", "au1")
 _EDGES: Final = (
@@ -23,6 +24,8 @@ NAMES: Final = (
 )  # fmt: skip
 """This machine's names, and those of the vendors' APIs, for clients that keep them (C-304)."""
 
+_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -34,7 +37,7 @@ class Identity:
 
 @contextmanager
 def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity]:
-    """Issue a certificate for this machine's names and those of the vendors.
+    """Provide a certificate for this machine's names and the vendors': that of an earlier start, or a new one (C-305).
 
     Args:
         further_names: names or addresses besides `NAMES`.
@@ -43,12 +46,54 @@ def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity
     Raises:
         OSError: the file cannot be written.
     """
-    authority = trustme.CA(organization_name="Tapedeck", organization_unit_name="stand-in on this machine")
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.set_alpn_protocols(["http/1.1"])
-    authority.issue_cert(*NAMES, *(name for name in further_names if name not in NAMES)).configure_cert(tls)
+    names = (*NAMES, *sorted({name for name in further_names if name not in NAMES}))
     with tempfile.TemporaryDirectory(prefix="tapedeck-") as folder:
+        kept = _cache_folder() / f"{sha256(' '.join(names).encode()).hexdigest()[:16]}.pem"
+        text, tls = _load(kept) or _make(kept, names, Path(folder))
         # Absolute: clients run in other folders.
         path = (ca_file or Path(folder) / "ca.pem").absolute()
-        authority.cert_pem.write_to_path(str(path))
+        path.write_text(_BEGIN + text.rpartition(_BEGIN)[2], encoding="ascii")
         yield Identity(tls, path)
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tapedeck"
+
+
+def _load(kept: Path) -> tuple[str, ssl.SSLContext] | None:
+    """Return the kept file and its TLS context; None if there is none that is readable by this user alone."""
+    with suppress(OSError, ValueError, ssl.SSLError):
+        found = kept.stat()
+        if found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077:
+            return kept.read_text(encoding="ascii"), _context(kept)
+    return None
+
+
+def _make(kept: Path, names: tuple[str, ...], folder: Path) -> tuple[str, ssl.SSLContext]:
+    """Make a certificate, and keep it if the cache can be written. The key of its authority is kept nowhere."""
+    import trustme  # noqa: PLC0415 - takes a tenth of a start
+
+    authority = trustme.CA(organization_name="Tapedeck", organization_unit_name="stand-in on this machine")
+    leaf = authority.issue_cert(*names)
+    # The key, its certificate, and last that of the authority.
+    parts = [leaf.private_key_pem, *leaf.cert_chain_pems, authority.cert_pem]
+    text = "".join(part.bytes().decode("ascii") for part in parts)
+    made = folder / "key.pem"
+    made.touch(mode=0o600)
+    made.write_text(text, encoding="ascii")
+    context = _context(made)
+    with suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        # Another stand-in may start at the same time: it reads either nothing or the whole file.
+        with tempfile.NamedTemporaryFile("w", dir=kept.parent, prefix=kept.name, delete=False) as part_file:
+            part_file.write(text)
+        Path(part_file.name).replace(kept)
+    made.unlink()
+    return text, context
+
+
+def _context(file: Path) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.set_alpn_protocols(["http/1.1"])
+    tls.load_cert_chain(file)
+    return tls

@@ -11,14 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
-
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    SqsFifoPartialProcessor,
-    process_partial_response,
-)
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.background.callback_renderer import CallbackRenderer
 from tapedeck.background.change_batch import BlockedByPredecessor
@@ -46,6 +39,9 @@ from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
 
 Event = Mapping[str, Any]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch import BatchProcessor
+
 BatchResponse = dict[str, Any]
 
 
@@ -158,7 +154,7 @@ class BackgroundEndpoint:
                     _raise(failure)
 
                 answer = _respond(
-                    BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
+                    _standard("DynamoDBStreams"),
                     {**event, "Records": list(records)},
                     process,
                 )
@@ -345,21 +341,27 @@ METRICS_OF_RUN: Final = {
 """Metric names by the names of the reconciler's counts."""
 
 
-def _fifo() -> BatchProcessor:
-    processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+def _batches() -> Any:  # noqa: ANN401 - a module
+    # At the first batch. In Lambda, `bootstrap.background` has imported it before.
+    from aws_lambda_powertools.utilities import batch  # noqa: PLC0415
+
+    return batch
+
+
+def _fifo() -> "BatchProcessor":
+    processor: BatchProcessor = _batches().SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     return processor
 
 
-def _standard() -> BatchProcessor:
-    return BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+def _standard(kind: str = "SQS") -> "BatchProcessor":
+    batches = _batches()
+    processor: BatchProcessor = batches.BatchProcessor(batches.EventType[kind], raise_on_entire_batch_failure=False)
+    return processor
 
 
-def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], None]) -> BatchResponse:
-    response: BatchResponse = dict(
-        process_partial_response(event=dict(event), record_handler=process, processor=processor)
-    )
-    return response
+def _respond(processor: "BatchProcessor", event: Event, process: Callable[[Any], None]) -> BatchResponse:
+    return dict(_batches().process_partial_response(event=dict(event), record_handler=process, processor=processor))
 
 
 def _run_and_log(log: CanonicalLog, operation: str, subject: Subject, act: Callable[[], object]) -> None:

@@ -52,7 +52,7 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment
-from tapedeck.bootstrap.http import build_api_services, make_media_store
+from tapedeck.bootstrap.http import IN_LAMBDA, build_api_services, make_media_store
 from tapedeck.domain.errors import NotFound
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
@@ -255,3 +255,7 @@ def get_background_services() -> BackgroundServices:
 
 background = BackgroundEndpoint(get_background_services)
 background_admin_function = AdminEndpoint(get_background_services, {NotFound: "There is no such callback"})
+
+if IN_LAMBDA:
+    # Now, while Lambda grants full CPU; on a developer's machine at the first batch.
+    pass

@@ -182,7 +182,9 @@ def load_audio() -> "tuple[type[GetAudio], Handler[GetAudio]]":
 endpoint = Endpoint(get_api_services, load_audio)
 
 # --8<-- [start:init]
-if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+IN_LAMBDA = "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
+
+if IN_LAMBDA:
     # Every function imports this module, background and admin functions too. Lambda grants full CPU until the first
     # request, so build the API services now. The garbage collector never scans these frozen objects, only later ones.
     get_api_services()
