@@ -19,3 +19,9 @@ test-deep: $(VENV)/development  ## run all tests at full size: 20,000 seeds, all
 .PHONY: mutants
 mutants: $(VENV)/development  ## break the code in one place at a time, and check that a test notices (TENTH, ONLY)
 	@$(BIN)/python -m scripts.mutants --tenth "$(TENTH)" --only "$(ONLY)"
+
+COUNT ?= 100
+BUSY ?= 8
+.PHONY: examples-under-load
+examples-under-load: $(VENV)/development  ## run the examples of the READMEs COUNT times in a row beside BUSY busy processes
+	@$(BIN)/python -m scripts.repeat_examples $(COUNT) --busy $(BUSY)
