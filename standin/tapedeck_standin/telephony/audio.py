@@ -4,6 +4,7 @@ import math
 import wave
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -45,7 +46,7 @@ def write_wav(target: Path | BytesIO, parts: Sequence[Part], audible_channels: S
         parts: the stretches in order.
         audible_channels: for each channel, whether it has sound; otherwise it is silent.
     """
-    seconds = {True: _second(audible_channels), False: bytes(RATE * _BYTES_PER_SAMPLE * len(audible_channels))}
+    seconds = {True: _second(tuple(audible_channels)), False: bytes(RATE * _BYTES_PER_SAMPLE * len(audible_channels))}
     left = MAX_SECONDS * 1000
     with wave.open(str(target) if isinstance(target, Path) else target, "wb") as file:
         file.setnchannels(len(audible_channels))
@@ -63,8 +64,9 @@ def write_wav(target: Path | BytesIO, parts: Sequence[Part], audible_channels: S
             file.writeframesraw(second[:rest])
 
 
-def _second(audible_channels: Sequence[bool]) -> bytes:
-    """Return one second of tones, with interleaved channels."""
+@cache
+def _second(audible_channels: tuple[bool, ...]) -> bytes:
+    """Return one second of tones, with interleaved channels; computed once, since every capture repeats it."""
     samples = array("h")
     for frame in range(RATE):
         for tone, is_audible in zip(TONES, audible_channels, strict=False):
