@@ -206,7 +206,7 @@ def main() -> int:
     environment = {**os.environ, "PYTHONPATH": ":".join(folders)}
     database = [sys.executable, str(ROOT / "scripts/dynamodb-local"), "--port", "0", "--"]
     failed = not are_held(ratios) or megabytes > MAX_LAYER_MEGABYTES
-    for part, prefix in (("confirmed.py", []), ("standin.py", []), ("lists.py", database)):
+    for part, prefix in (("confirmed.py", []), ("throughput.py", []), ("standin.py", []), ("lists.py", database)):
         command = [*prefix, sys.executable, str(ROOT / "benchmarks" / part)]
         # Discard the functions' logs, which lists.py redirects to standard error.
         errors = subprocess.DEVNULL if prefix else None
