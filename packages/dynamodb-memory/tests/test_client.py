@@ -215,6 +215,20 @@ def test_a_table_is_active_at_once(memory: MemoryDynamoDB) -> None:
         memory.create_table(TableName=TABLE, KeySchema=KEY_SCHEMA, AttributeDefinitions=ATTRIBUTES)
 
 
+def test_a_completed_transaction_takes_few_bytes(memory: MemoryDynamoDB) -> None:
+    """For the ten minutes of its token, a transaction of 100 large items takes fewer than 200 bytes."""
+    items = [
+        {"Put": {"TableName": TABLE, "Item": {**KEY, "SK": {"S": str(number)}, "text": {"S": "x" * 1000}}}}
+        for number in range(100)
+    ]
+    memory.transact_write_items(TransactItems=items, ClientRequestToken="token")
+    (remembered,) = memory._completed_transactions.values()
+    assert sys.getsizeof(remembered) + sum(map(sys.getsizeof, remembered)) < 200
+    memory.transact_write_items(TransactItems=items, ClientRequestToken="token")
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        memory.transact_write_items(TransactItems=items[1:], ClientRequestToken="token")
+
+
 WITHOUT_BOTOCORE: Final = """
 import sys
 sys.modules["botocore"] = None  # an import of it now fails

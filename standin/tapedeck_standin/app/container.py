@@ -40,7 +40,7 @@ from tapedeck_standin.aws.event_sources import Handler, StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
 from tapedeck_standin.aws.keys import MemoryKeys
 from tapedeck_standin.aws.open_work import AccountDeliveries, AccountPendingWork, OpenWork, account_of, narrowed
-from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
+from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
 from tapedeck_standin.aws.standard_queue_source import send_bodies
 from tapedeck_standin.aws.table_stream import Changes
@@ -347,7 +347,7 @@ def _outbound_clients(
         # The same queue: each account has threads of its own, so that no account waits for another.
         callback_retries=queues.callbacks,
         finishing=queues.finishing,
-        bus=MemoryBus(),
+        bus=None,  # nothing could read the events (C-331)
         webhook_client=callback_log.observe_client(webhook),
         decryptor=keys,
         sleep=clock.sleep,

@@ -1,6 +1,8 @@
 """Batch reads, batch writes and write transactions."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from dynamodb_memory.plans import plan_read
@@ -172,6 +174,11 @@ def _reject_duplicates(writes: Sequence[WriteAction], message: str) -> None:
 def _reject_unknown(what: str, unknown: set[str]) -> None:
     if unknown:
         raise NotImplementedError(f"{what}: unsupported {', '.join(sorted(unknown))}")
+
+
+def digest_of(items: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a digest of the items of a transaction, which equal items have in common."""
+    return sha256(json.dumps(items, sort_keys=True, default=repr).encode()).digest()
 
 
 def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from dynamodb_memory.batches import batch_get, batch_write, copy_request, find_table, read_transaction, transact
+from dynamodb_memory.batches import batch_get, batch_write, digest_of, find_table, read_transaction, transact
 from dynamodb_memory.errors import EXCEPTIONS, Exceptions
 from dynamodb_memory.plans import plan_read
 from dynamodb_memory.queries import query, scan
@@ -95,8 +95,8 @@ class MemoryDynamoDB:
         self._fault = fault
         self._lock = threading.RLock()
         self._tables: dict[str, Table] = {}
-        self._completed_transactions: dict[str, tuple[int, Any]] = {}
-        """Completed transactions by token: time (milliseconds) and items."""
+        self._completed_transactions: dict[str, tuple[int, bytes]] = {}
+        """Completed transactions by token: time (milliseconds) and a digest of the items."""
 
     @property
     def exceptions(self) -> Exceptions:
@@ -235,12 +235,12 @@ class MemoryDynamoDB:
         writes = read_transaction(self._tables, items)
         self._expire_tokens(now - _TOKEN_LIFETIME_MS)
         if token in self._completed_transactions:
-            if self._completed_transactions[token][1] != items:
+            if self._completed_transactions[token][1] != digest_of(items):
                 raise DynamoDBError("", "IdempotentParameterMismatchException", Message="")
             return {}
         transact(writes, now)
         if token is not None:
-            self._completed_transactions[token] = (now, copy_request(items))
+            self._completed_transactions[token] = (now, digest_of(items))
         return {}
 
     def _expire_tokens(self, until: int) -> None:
