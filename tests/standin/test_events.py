@@ -127,7 +127,8 @@ def test_says_what_is_wrong_with_a_sid(control: ControlClient, event: dict[str, 
 def test_rejects_a_body_that_is_not_an_object(anonymous: ControlClient, body: bytes) -> None:
     """A body that is not a JSON object is 400."""
     answer = anonymous.post("/events", body)
-    assert answer.body == {"error": {"message": "the body is not a JSON object", "field": None}}
+    message = """the body is not a JSON object: send JSON, such as curl -d '{"account": "AC…"}'"""
+    assert answer.body == {"error": {"message": message, "field": None}}
     assert answer.status == 400
 
 
