@@ -68,8 +68,10 @@ class Server:
             return Connection(service) if tls is None else Handshake(service, tls)
 
         self._loop = asyncio.get_running_loop()
-        listening = await self._loop.create_server(arrive, sock=self._socket, backlog=_BACKLOG)
-        self._is_listening.set()
+        try:
+            listening = await self._loop.create_server(arrive, sock=self._socket, backlog=_BACKLOG)
+        finally:
+            self._is_listening.set()  # also after a failure, for which `start` must not wait for ever
         await self._is_stopped.wait()
         listening.close()
         service.close_connections()
