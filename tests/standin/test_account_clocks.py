@@ -115,6 +115,7 @@ def test_all_accounts_are_advanced_together(make_account: Callable[[], TestAccou
 def test_durations_and_media_follow_their_account(pair: tuple[Tenant, Tenant]) -> None:
     """A recording lasts as long as its own account was advanced; another account's recording goes on."""
     one, two = pair
+    one.advance(DAY)
     (call, recording), (_, other) = one.record(), two.record()
     one.advance(30)
     one.control.post(f"/calls/{call}/hangup")

@@ -117,6 +117,8 @@ class CallbackLog:
         self._interceptor = interceptor
         self._report = report
         self._entries: dict[tuple[str, str], CallbackLogEntry] = {}
+        self._keys: dict[str, dict[tuple[str, str], None]] = {}
+        """The keys of the entries by account: looking for those of one account costs nothing for the others."""
         self._scheduled: dict[str, dict[str, CallbackDelivery]] = {}
         """Callbacks with a scheduled retry, by account and by id."""
         self._changed = threading.Condition()
@@ -168,12 +170,21 @@ class CallbackLog:
         return found[0].kind if found else ResourceType.RECORDING
 
     def _of(self, account: str) -> list[CallbackLogEntry]:
-        return [entry for (owner, _), entry in self._entries.items() if owner == account]
+        return [self._entries[key] for key in self._keys.get(account, ())]
+
+    def _put(self, key: tuple[str, str], entry: CallbackLogEntry) -> None:
+        self._entries[key] = entry
+        self._keys.setdefault(key[0], {})[key] = None
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        del self._entries[key]
+        del self._keys[key[0]][key]
 
     def forget(self, account: str) -> None:
         """Drop all callbacks of an account."""
         with self._changed:
-            self._entries = {key: entry for key, entry in self._entries.items() if key[0] != account}
+            for key in list(self._keys.get(account, ())):
+                self._drop(key)
             self._scheduled.pop(account, None)
 
     def record(self, delivery: CallbackDelivery) -> CallbackDelivery:
@@ -181,7 +192,7 @@ class CallbackLog:
         with self._changed:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
             known = self._entries.get(key)
-            self._entries[key] = replace(known, delivery=delivery) if known is not None else CallbackLogEntry(delivery)
+            self._put(key, replace(known, delivery=delivery) if known is not None else CallbackLogEntry(delivery))
             scheduled = self._scheduled.get(delivery.account, {})
             scheduled.pop(key[1], None)
             if delivery.state is DeliveryState.RETRY_SCHEDULED:
@@ -189,7 +200,7 @@ class CallbackLog:
             elif not scheduled:
                 self._scheduled.pop(delivery.account, None)
             while len(self._entries) > MAX_ENTRIES:
-                del self._entries[next(iter(self._entries))]
+                self._drop(next(iter(self._entries)))
             self._changed.notify_all()
         return delivery
 
@@ -213,7 +224,7 @@ class CallbackLog:
         with self._changed:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
             known = self._entries.get(key, CallbackLogEntry(delivery))
-            self._entries[key] = replace(known, signature=signature, signed=text)
+            self._put(key, replace(known, signature=signature, signed=text))
         sent = self._interceptor.send(delivery, request, client)
         self._current.sent = sent
         for attempt in sent:
