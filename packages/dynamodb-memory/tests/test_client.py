@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 import dynamodb_memory
 from dynamodb_memory.client import MemoryDynamoDB
+from dynamodb_memory.values import normalize
 from dynamodb_memory_tests.clock import ManualClock
 from dynamodb_memory_tests.tables import (
     ADD,
@@ -213,6 +214,12 @@ def test_a_table_is_active_at_once(memory: MemoryDynamoDB) -> None:
         memory.get_waiter("table_exists").wait(TableName="other")
     with pytest.raises(ClientError, match="ResourceInUse"):
         memory.create_table(TableName=TABLE, KeySchema=KEY_SCHEMA, AttributeDefinitions=ATTRIBUTES)
+
+
+def test_items_share_the_values_that_they_repeat() -> None:
+    """Equal short texts and numbers of different items are one object, so that thousands of items need less memory."""
+    for kind, content in (("S", "completed"), ("N", "15")):
+        assert normalize({kind: content}) is normalize({kind: str(content)})
 
 
 def test_a_completed_transaction_takes_few_bytes(memory: MemoryDynamoDB) -> None:

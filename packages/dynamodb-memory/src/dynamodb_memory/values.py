@@ -20,6 +20,8 @@ _MAX_DIGITS: Final = 38
 _MAX_EXPONENT, _MIN_EXPONENT = 125, -130
 """The range of the decimal exponent of a number."""
 
+_MAX_SHARED_CHARACTERS: Final = 80
+
 _SCALARS: Final = frozenset({"S", "N", "B", "BOOL", "NULL"})
 _MEMBER_OF: Final = {"SS": "S", "NS": "N", "BS": "B"}
 
@@ -71,11 +73,23 @@ def normalize(value: AttributeValue, level: int = 1) -> AttributeValue:
     if kind == "S":
         if not isinstance(content, str):
             raise TypeError(f"S must be str, not {type(content).__name__}")
-        return {"S": content}
+        return _text(content) if len(content) <= _MAX_SHARED_CHARACTERS else {"S": content}
     normalizer = _NORMALIZERS.get(kind)
     if normalizer is None:
         raise TypeError(f"{kind} is not a DynamoDB type")
-    return {kind: normalizer(content, level)}
+    normalized = normalizer(content, level)
+    return _numeral(normalized) if kind == "N" else {kind: normalized}
+
+
+@lru_cache(maxsize=4096)
+def _text(content: str) -> AttributeValue:
+    """Return a value that items share: many texts are repeated, such as ids of accounts. Nothing changes it."""
+    return {"S": content}
+
+
+@lru_cache(maxsize=4096)
+def _numeral(content: str) -> AttributeValue:
+    return {"N": content}
 
 
 def _number(text: object, _level: int = 0) -> str:
