@@ -184,7 +184,9 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=DEFAULT_ROUNDS, help=f"measured rounds per program (default {DEFAULT_ROUNDS})"
     )
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--before", action="store_true", help="also measure starts of the version before")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     python = find_python()
     programs = prepare(python)
     runs = measure_programs(programs, rounds)
@@ -206,8 +208,15 @@ def main() -> int:
     environment = {**os.environ, "PYTHONPATH": ":".join(folders)}
     database = [sys.executable, str(ROOT / "scripts/dynamodb-local"), "--port", "0", "--"]
     failed = not are_held(ratios) or megabytes > MAX_LAYER_MEGABYTES
-    for part, prefix in (("confirmed.py", []), ("throughput.py", []), ("standin.py", []), ("lists.py", database)):
-        command = [*prefix, sys.executable, str(ROOT / "benchmarks" / part)]
+    starts = ["--before"] if arguments.before else ["--calls", "400"]
+    for part, prefix, flags in (
+        ("startup.py", [], starts),
+        ("confirmed.py", [], []),
+        ("throughput.py", [], []),
+        ("standin.py", [], []),
+        ("lists.py", database, []),
+    ):
+        command = [*prefix, sys.executable, str(ROOT / "benchmarks" / part), *flags]
         # Discard the functions' logs, which lists.py redirects to standard error.
         errors = subprocess.DEVNULL if prefix else None
         failed |= subprocess.run(command, env=environment, stderr=errors, check=False).returncode != 0

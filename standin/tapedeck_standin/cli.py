@@ -1,6 +1,7 @@
 """The `tapedeck` command line: `serve`, `wait`, `unsettled` and `check-engine`."""
 
 import errno
+import gc
 import json
 import os
 import re
@@ -279,6 +280,7 @@ def serve(
         signal.signal(number, _exit_on_signal)
     if end_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
+    gc.disable()  # until everything is imported, which is no garbage
     # Set the environment before any module reads it; heavy modules are imported only here.
     from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
@@ -288,6 +290,8 @@ def serve(
     from tapedeck_standin.app.runtime import Options, TokenDiffers, running  # noqa: PLC0415
     from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     try:
         options = Options(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
