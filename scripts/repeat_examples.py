@@ -20,7 +20,12 @@ _EXAMPLE: Final = ROOT / "examples" / "pytest" / "test_recording.py"
 _PLUGIN: Final = ROOT / "plugins" / "pytest-tapedeck"
 _SOURCES: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src")
 _IN_README: Final = re.compile(r'```python title="(\w+\.py)"\n(.*?)```', re.DOTALL)
-_BUSY: Final = "while True: pass"
+_BUSY: Final = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    pass
+"""
+"""Ends with the process whose id is its argument, also when that is killed."""
 
 
 def main() -> int:
@@ -64,7 +69,7 @@ def run_examples(folder: Path) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def busy_processes(count: int) -> Iterator[None]:
     """Keep this many processes busy while the block runs."""
-    processes = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(count)]
+    processes = [subprocess.Popen([sys.executable, "-c", _BUSY, str(os.getpid())]) for _ in range(count)]
     try:
         yield
     finally:

@@ -51,6 +51,11 @@ def test_it_runs_the_examples_of_both_readmes(tmp_path: Path) -> None:
         assert "assert int(finished.duration) == 30\n" in path.read_text(encoding="utf-8")
 
 
+def test_a_busy_process_ends_with_its_parent() -> None:
+    """A busy process ends by itself once its parent is another one than the script."""
+    subprocess.run([sys.executable, "-c", repeat_examples._BUSY, "0"], check=True, timeout=60)
+
+
 @pytest.mark.ci
 def test_the_examples_pass(tmp_path: Path) -> None:
     """The examples pass with the server that they start, beside a busy process."""
