@@ -70,7 +70,7 @@ func main() {
 	fmt.Printf("%d recordings in pages of 1\n", len(listed))
 
 	// A recording can be deleted when it is finished: one second after its end, on the stand-in's clock.
-	control(url, "clock", `{"advance": 1}`)
+	control(url, "clock", fmt.Sprintf(`{"account": %q, "advance": 1}`, accountSid))
 	control(url, "wait-until-idle", fmt.Sprintf(`{"account": %q}`, accountSid))
 	check(twilioClient.Api.DeleteCallRecording(callSid, *started.Sid, &api.DeleteCallRecordingParams{}))
 	left, err := twilioClient.Api.ListCallRecording(callSid, &api.ListCallRecordingParams{})

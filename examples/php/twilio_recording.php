@@ -55,7 +55,7 @@ echo "recording $fetched->sid of the same call\n";
 echo count($client->calls($callSid)->recordings->read([], null, 1)) . " recordings in pages of 1\n";
 
 // A recording can be deleted when it is finished: one second after its end, on the stand-in's clock.
-control('clock', ['advance' => 1]);
+control('clock', ['account' => $accountSid, 'advance' => 1]);
 control('wait-until-idle', ['account' => $accountSid]);
 $client->calls($callSid)->recordings($started->sid)->delete();
 echo count($client->calls($callSid)->recordings->read()) . " recording after a deletion\n";

@@ -47,7 +47,7 @@ puts "recording #{fetched.sid} of the same call"
 puts "#{client.calls(call_sid).recordings.list(page_size: 1).size} recordings in pages of 1"
 
 # A recording can be deleted when it is finished: one second after its end, on the stand-in's clock.
-control.call('clock', advance: 1)
+control.call('clock', account: account_sid, advance: 1)
 control.call('wait-until-idle', account: account_sid)
 client.calls(call_sid).recordings(started.sid).delete
 puts "#{client.calls(call_sid).recordings.list.size} recording after a deletion"

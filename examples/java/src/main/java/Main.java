@@ -55,7 +55,7 @@ public class Main {
         System.out.printf("%d recordings in pages of 1%n", count(listed));
 
         // A recording can be deleted when it is finished: one second after its end, on the stand-in's clock.
-        control(url, "clock", "{\"advance\": 1}");
+        control(url, "clock", "{\"account\": \"" + accountSid + "\", \"advance\": 1}");
         control(url, "wait-until-idle", account);
         Recording.deleter(callSid, started.getSid()).delete(client);
         System.out.printf("%d recording after a deletion%n", count(Recording.reader(callSid).read(client)));
