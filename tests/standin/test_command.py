@@ -153,7 +153,7 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
     account, token = new_id(0), "it's a $token"
     running = start(
         "--account", TWILIO.format_sid(ResourceType.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
-        HOME=str(tmp_path), HTTP_PROXY="http://127.0.0.1:1", **FOREIGN_AWS_SETTINGS,
+        HOME=str(tmp_path), XDG_CACHE_HOME="", HTTP_PROXY="http://127.0.0.1:1", **FOREIGN_AWS_SETTINGS,
     )  # fmt: skip
     assert list(running.ready) == ["url", "https_url", "ca_file"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.ready["url"])
@@ -191,7 +191,9 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
     assert not Path(running.ready["ca_file"]).exists()
     for url in (running.ready["url"], running.ready["https_url"]):
         Server("127.0.0.1", int(url.rpartition(":")[2])).stop()
-    assert list(tmp_path.iterdir()) == []
+    # Only the certificate is kept for the next start (C-305).
+    (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert kept.parent == tmp_path / ".cache" / "tapedeck"
 
 
 @pytest.fixture
