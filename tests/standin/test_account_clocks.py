@@ -268,6 +268,7 @@ class Plan:
         return self.tenant.control.post("/conferences", {"record": number < 0.5, **callback}).body
 
     def _fault(self, number: float) -> Any:
+        self.tenant.idle()  # a fault meets only callbacks that come later
         then: Any = [{"status": 500}, {"drop": True}, {"close": True}, {"double": True}][int(number * 4)]
         return self.tenant.control.post("/faults", {"on": "callback", "times": 2, "then": then}).status
 
