@@ -4,25 +4,31 @@ import errno
 import gc
 import json
 import os
-import re
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Final, Literal, NoReturn
-from urllib.parse import urlsplit
 
 import click
 
-from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.dialects.selection import TWILIO, parse_any_sid
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
+from tapedeck_standin.app.option_types import (
+    AccountSid,
+    AllowedHost,
+    HostList,
+    HostMap,
+    HostName,
+    HttpUrl,
+    Origin,
+    Secret,
+)
 from tapedeck_standin.app.readiness import is_ready, wait_until_ready
 from tapedeck_standin.app.unsettled import NotListed, fetch_unsettled, format_entries
 from tapedeck_standin.conformance.command import check_engine
@@ -37,126 +43,32 @@ _SIGNAL_SECONDS: Final = 0.5
 _STDIN: Final = 0
 _READ_AT_ONCE: Final = 65_536
 
-_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
-
 
 def version() -> str:
     """Return the version of the installed distribution; a source checkout has none."""
+    from importlib import metadata  # noqa: PLC0415 - a start does not need it
+
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return "unknown (source checkout)"
 
 
-class Secret(click.ParamType):
-    """A secret that must not be empty: an empty one would match requests without a password."""
-
-    name = "text"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the value; fail with a usage error if it is empty."""
-        return value or self.fail("must not be empty", param, ctx)
-
-
-class AccountSid(click.ParamType):
-    """An account's sid in Twilio's or SignalWire's format, converted to 32 hex digits."""
-
-    name = "sid"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the account's id; fail with a usage error if the sid is malformed."""
-        identifier = parse_any_sid(ResourceType.ACCOUNT, value)
-        # Click also converts the default, which is already an id.
-        return (
-            value
-            if value == STANDIN_ACCOUNT
-            else identifier or self.fail("must be AC and 32 hex digits, or a UUID", param, ctx)
-        )
-
-
-class Origin(click.ParamType):
-    """A scheme and a host with an optional port."""
-
-    name = "url"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the origin without a trailing slash; fail with a usage error if it is malformed."""
-        origin = value.removesuffix("/")
-        if origin and not _ORIGIN.fullmatch(origin):
-            self.fail("must have the form https://host or https://host:port", param, ctx)
-        return origin
-
-
-class HttpUrl(click.ParamType):
-    """An absolute HTTP or HTTPS URL."""
-
-    name = "url"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL; fail with a usage error if it is malformed."""
-        with suppress(ValueError):  # an invalid IPv6 address or port
-            parts = urlsplit(value)
-            if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-                return value
-        return self.fail("must have the form http://host:port or https://host:port", param, ctx)
-
-
-class HostMap(click.ParamType):
-    """Comma-separated pairs `host=other`."""
-
-    name = "host=other"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the pairs unchanged; fail with a usage error if one is malformed."""
-        for pair in filter(None, value.split(",")):
-            host, _, other = pair.partition("=")
-            # Only hosts are mapped; the port is always taken from the URL.
-            if not is_unambiguous_host(host.strip()) or not is_unambiguous_host(other.strip()):
-                self.fail(
-                    "must have the form host=other,host=other, each a name or an address without a port", param, ctx
-                )
-        return value
-
-
-class HostList(click.ParamType):
-    """Comma-separated names or addresses, without a scheme or port."""
-
-    name = "host"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the hosts unchanged; fail with a usage error that names the first malformed one."""
-        for host in filter(None, map(str.strip, value.split(","))):
-            if not is_unambiguous_host(host):
-                self.fail(f"{host!r} is not a host: use names or addresses without a scheme or port", param, ctx)
-        return value
-
-
-class AllowedHost(click.ParamType):
-    """A name or an address without a scheme or port, or `*` for any."""
-
-    name = "host"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the host unchanged; fail with a usage error if it is malformed."""
-        if value != "*" and not is_unambiguous_host(value):
-            self.fail(f"{value!r} is not a host: use a name or an address without a scheme or port, or *", param, ctx)
-        return value
-
-
-class HostName(click.ParamType):
-    """A name or an address without a scheme or port."""
-
-    name = "host"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the host unchanged; fail with a usage error if it is malformed."""
-        if not is_unambiguous_host(value):
-            self.fail(f"{value!r} is not a host: use a name or an address without a scheme or port", param, ctx)
-        return value
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        click.echo(f"tapedeck, version {version()}")
+        ctx.exit()
 
 
 @click.group()
-@click.version_option(version(), prog_name="tapedeck")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Run a local stand-in for the recordings and conferences APIs of Twilio and SignalWire."""
 

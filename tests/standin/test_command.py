@@ -24,6 +24,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck_standin import cli
+from tapedeck_standin.app.option_types import AccountSid
 from tapedeck_standin.aws import backend
 from tapedeck_standin.http import certificates
 from tapedeck_standin.http.server import Server
@@ -402,7 +403,7 @@ def test_invalid_setting_is_reported(command: Callable[..., Result]) -> None:
 @pytest.mark.parametrize("spelling", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
 def test_account_sid_in_either_form(spelling: str) -> None:
     """`--account` accepts the sid form of either vendor."""
-    assert cli.AccountSid().convert(spelling, None, None) == "720796a08ee9435083bd2d07a3121f1e"
+    assert AccountSid().convert(spelling, None, None) == "720796a08ee9435083bd2d07a3121f1e"
 
 
 def test_wait(command: Callable[..., Result], standin: StandIn) -> None:

@@ -12,6 +12,7 @@ from tapedeck_protocol.words import (
     Count,
     Detail,
     EncodableText,
+    EngineCapacity,
     EngineMessage,
     EvidenceState,
     Flag,
@@ -282,12 +283,6 @@ class LiveCounts(EngineMessage):
     calls: Annotated[Count, Field(description="Calls")] = 0
     conferences: Annotated[Count, Field(description="Conferences")] = 0
     recordings: Annotated[Count, Field(description="Recordings")] = 0
-
-
-class EngineCapacity(EngineMessage):
-    """What the engine can carry."""
-
-    max_calls: Annotated[Count | None, Field(description="Calls at the same time; absent: no limit is known")] = None
 
 
 class OutboxState(EngineMessage):

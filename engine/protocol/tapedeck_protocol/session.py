@@ -4,11 +4,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from tapedeck_protocol.events import EngineCapacity
 from tapedeck_protocol.words import (
     ContinuedSequence,
     Count,
     EncodableText,
+    EngineCapacity,
     EngineMessage,
     EvidenceState,
     Flag,

@@ -124,6 +124,12 @@ class Subscription(EngineMessage):
     dialect: Annotated[DialectName, Field(description="Dialect of the markup")]
 
 
+class EngineCapacity(EngineMessage):
+    """What the engine can carry."""
+
+    max_calls: Annotated[Count | None, Field(description="Calls at the same time; absent: no limit is known")] = None
+
+
 class EvidenceState(EngineMessage):
     """The end of a recording's evidence chain."""
 

@@ -38,10 +38,10 @@ from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
 
-Event = Mapping[str, Any]
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch import BatchProcessor
+    from aws_lambda_powertools.utilities import batch as powertools
 
+Event = Mapping[str, Any]
 BatchResponse = dict[str, Any]
 
 
@@ -348,19 +348,21 @@ def _batches() -> Any:  # noqa: ANN401 - a module
     return batch
 
 
-def _fifo() -> "BatchProcessor":
-    processor: BatchProcessor = _batches().SqsFifoPartialProcessor(skip_group_on_error=True)
+def _fifo() -> "powertools.BatchProcessor":
+    processor: powertools.BatchProcessor = _batches().SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     return processor
 
 
-def _standard(kind: str = "SQS") -> "BatchProcessor":
+def _standard(kind: str = "SQS") -> "powertools.BatchProcessor":
     batches = _batches()
-    processor: BatchProcessor = batches.BatchProcessor(batches.EventType[kind], raise_on_entire_batch_failure=False)
+    processor: powertools.BatchProcessor = batches.BatchProcessor(
+        batches.EventType[kind], raise_on_entire_batch_failure=False
+    )
     return processor
 
 
-def _respond(processor: "BatchProcessor", event: Event, process: Callable[[Any], None]) -> BatchResponse:
+def _respond(processor: "powertools.BatchProcessor", event: Event, process: Callable[[Any], None]) -> BatchResponse:
     return dict(_batches().process_partial_response(event=dict(event), record_handler=process, processor=processor))
 
 
