@@ -29,7 +29,11 @@ class TerminalOf:
         self.process, self._terminal = pty.fork()
         if self.process == 0:
             os.chdir(ROOT)
-            os.execvp(command[0], command)  # noqa: S606 - a terminal's program
+            # Not the variables of a make that runs these tests: below it, make says which folder it leaves.
+            own = {
+                name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+            }
+            os.execvpe(command[0], command, own)  # noqa: S606 - a terminal's program
         self.shown = ""
 
     def read_until(self, is_enough: Callable[[str], object]) -> None:
