@@ -331,7 +331,7 @@ def _operation(operation: Operation, models: _Components) -> Schema:
         found["deprecated"] = True
     parameters = [{**operation.param, "in": "path", "required": True}] if operation.param is not None else []
     if operation.query is not None:
-        parameters += list(_query(operation.query))
+        parameters += list(_query(operation.name, operation.query))
     if parameters:
         found["parameters"] = parameters
     if operation.body is not None:
@@ -343,8 +343,17 @@ def _operation(operation: Operation, models: _Components) -> Schema:
     return found
 
 
-def _query(model: type[BaseModel]) -> Iterator[Schema]:
-    """Yield the parameters of a query; a missing one is omitted, not null."""
+_LISTED: Final = {
+    "list_accounts": ResourceType.ACCOUNT,
+    "list_calls": ResourceType.CALL,
+    "list_conferences": ResourceType.CONFERENCE,
+    "list_recordings": ResourceType.RECORDING,
+}
+"""What the lists with pages contain."""
+
+
+def _query(operation: str, model: type[BaseModel]) -> Iterator[Schema]:
+    """Yield the parameters of an operation's query; a missing one is omitted, not null."""
     document = model.model_json_schema()
     for name, definition in document["properties"].items():
         plain = next((each for each in definition.get("anyOf", ()) if each.get("type") != "null"), definition)
@@ -354,7 +363,7 @@ def _query(model: type[BaseModel]) -> Iterator[Schema]:
         if definition.get("default") is not None:
             schema["default"] = definition["default"]
         if name == "after":
-            schema["pattern"] = f"^((AC|CA|CF|RE){HEX}{{32}}|{UUID})$"
+            schema["pattern"] = _either(_LISTED[operation])
         if name == "account":
             schema["pattern"] = _either(ResourceType.ACCOUNT)
         if name == "sid":
