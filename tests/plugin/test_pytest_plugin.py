@@ -384,3 +384,36 @@ def test_the_plugin_imports_no_server_modules() -> None:
 def test_the_distribution_has_its_files(name: str) -> None:
     """The plugin has the files of a separate distribution."""
     assert (ROOT / "plugins" / "pytest-tapedeck" / name).is_file()
+
+
+def test_only_workers_get_servers(tmp_path: Path) -> None:
+    """A request without the session's key, or for other options than the clock's, gets no answer and starts nothing."""
+    content = """
+        import json, socket
+        from pytest_tapedeck.pool import PoolListener, ServerPool
+
+        def test_refuses(monkeypatch):
+            asked = []
+            monkeypatch.setattr(ServerPool, "get", lambda pool, options: asked.append(options))
+            listener = PoolListener(ServerPool())
+            for key, options in (
+                ("", ["--clock", "frozen"]), ("0" * 32, ["--clock", "frozen"]), (listener.key, ["--host", "::"])
+            ):
+                with socket.create_connection(("127.0.0.1", listener.port)) as connection:
+                    connection.sendall(f"{key}\\n{json.dumps(options)}\\n".encode())
+                    assert connection.recv(1) == b""
+            listener.close()
+            assert asked == []
+    """
+    ran = run_content(tmp_path, content)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_client_ignores_a_proxy_of_the_environment(tmp_path: Path) -> None:
+    """`tapedeck_client` works although the environment names a proxy, which cannot reach this machine."""
+    content = """
+        def test_reads(tapedeck_client):
+            assert tapedeck_client.calls.list() == []
+    """
+    ran = run_content(tmp_path, content, real=True, HTTP_PROXY="http://127.0.0.1:1", HTTPS_PROXY="http://127.0.0.1:1")
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _POOL: pytest.StashKey[ServerPool] = pytest.StashKey()
 _LISTENER: pytest.StashKey[PoolListener] = pytest.StashKey()
 _PORT = "tapedeck_port"
+_KEY = "tapedeck_key"
 _MARKER = (
     'tapedeck(clock="frozen", seed=None): the clock of the test\'s server, "frozen" or "running", or a server of its '
     "own with this seed."
@@ -29,13 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - a class of pytest-xdist
-    """Give a worker of pytest-xdist the port at which it gets the servers of the session."""
+    """Give a worker of pytest-xdist the port at which it gets the servers of the session, and the key for it."""
     from pytest_tapedeck.pool import PoolListener  # noqa: PLC0415 - imported only with workers
 
     stash = node.config.stash
     if _LISTENER not in stash:
         stash[_LISTENER] = PoolListener(_pool_of(node.config))
-    node.workerinput[_PORT] = stash[_LISTENER].port
+    node.workerinput[_PORT], node.workerinput[_KEY] = stash[_LISTENER].port, stash[_LISTENER].key
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -81,6 +82,8 @@ def tapedeck_client(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - a 
     tapedeck: Tapedeck = request.getfixturevalue("tapedeck")
     client = Client(tapedeck.account_sid, tapedeck.auth_token)
     client.api.base_url = tapedeck.url
+    # A proxy of the environment cannot reach this machine.
+    client.http_client.session.trust_env = False
     return client
 
 
@@ -106,7 +109,7 @@ def _shared_server(config: pytest.Config, options: tuple[str, ...]) -> Server:
     if url is not None:
         return connect(url)
     workerinput: dict[str, Any] = getattr(config, "workerinput", {})
-    shared = request_server(workerinput[_PORT], options) if _PORT in workerinput else None
+    shared = request_server(workerinput[_PORT], workerinput[_KEY], options) if _PORT in workerinput else None
     return shared or _pool_of(config).get(options)
 
 

@@ -6,7 +6,9 @@ so all workers share them, and they end with the session.
 
 from __future__ import annotations
 
+import hmac
 import json
+import secrets
 import socket
 import threading
 from contextlib import ExitStack, closing, suppress
@@ -16,6 +18,9 @@ from typing import Any
 from pytest_tapedeck.server import NotStarted, Server, running_server
 
 _LOOPBACK = "127.0.0.1"
+
+SHARED_OPTIONS = (("--clock", "frozen"), ("--clock", "running"))
+"""The options of the stand-ins that workers may request."""
 
 
 class ServerPool:
@@ -50,10 +55,14 @@ class ServerPool:
 
 
 class PoolListener:
-    """Answers the workers of a session: each connection is a request for one stand-in of the pool."""
+    """Answers the workers of a session: each connection is a request for one stand-in of the pool.
+
+    Any program of this machine can connect, so a request needs `key`, and chooses among `SHARED_OPTIONS` alone.
+    """
 
     def __init__(self, pool: ServerPool) -> None:
         self._pool = pool
+        self.key = secrets.token_hex(16)
         self._socket = socket.create_server((_LOOPBACK, 0))
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -70,7 +79,9 @@ class PoolListener:
 
     def _answer(self, connection: socket.socket) -> None:
         with suppress(OSError, ValueError), closing(connection), connection.makefile("rw", encoding="utf-8") as stream:
-            options = tuple(json.loads(stream.readline()))
+            key, options = stream.readline().strip(), tuple(json.loads(stream.readline()))
+            if not hmac.compare_digest(key.encode(), self.key.encode()) or options not in SHARED_OPTIONS:
+                return
             answer: dict[str, Any]
             try:
                 answer = {"server": asdict(self._pool.get(options))}
@@ -79,8 +90,13 @@ class PoolListener:
             stream.write(json.dumps(answer) + "\n")
 
 
-def request_server(port: int, options: tuple[str, ...]) -> Server | None:
+def request_server(port: int, key: str, options: tuple[str, ...]) -> Server | None:
     """Return the stand-in of the session with these options; None if its process is not on this machine.
+
+    Args:
+        port: the port of the session's listener.
+        key: the key of the listener.
+        options: one of `SHARED_OPTIONS`.
 
     Raises:
         NotStarted: it could not be started.
@@ -90,7 +106,7 @@ def request_server(port: int, options: tuple[str, ...]) -> Server | None:
     except OSError:
         return None
     with closing(connection), connection.makefile("rw", encoding="utf-8") as stream:
-        stream.write(json.dumps(options) + "\n")
+        stream.write(f"{key}\n{json.dumps(options)}\n")
         stream.flush()
         answer = json.loads(stream.readline())
     if "error" in answer:
