@@ -1,1 +1,1 @@
-"""The stand-in: the real Lambda functions behind SAM's local gateway, in one process, without an AWS account."""
+"""The stand-in: the real Lambda functions behind a gateway of its own, in one process, without an AWS account."""

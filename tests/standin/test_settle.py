@@ -262,3 +262,19 @@ def test_an_external_engine_is_waited_for(aws: None) -> None:
             assert left_of(control, timeout=0.2, advance=advance) == [{"sid": sid, "what": "media", "due": None}]
         after = control.post("/clock").body["now"]
         assert datetime.fromisoformat(after) - datetime.fromisoformat(before) < timedelta(seconds=60)
+
+
+def test_an_advance_finishes_media_when_they_are_due(
+    control: ControlClient, api: HttpFunctionClient, receiver: Receiver
+) -> None:
+    """One advance by two hours after a hang-up: the recording is finished, and was never absent."""
+    call = control.post("/calls").body["sid"][api.dialect.name]
+    events = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "completed absent"}
+    recording = api.post("Calls", call, "Recordings", form=events).body["sid"]
+    control.post("/clock", {"advance": 60})
+    control.post(f"/calls/{call}/hangup")
+    control.post("/clock", {"advance": 7_200})
+    assert left_of(control, timeout=60) == []
+    finished = api.get("Recordings", recording).body
+    assert (finished["status"], int(finished["duration"])) == ("completed", 60)
+    assert [each["event"] for each in control.get("/callbacks").body["callbacks"]] == ["completed"]

@@ -226,7 +226,7 @@ class Scheduler:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _due_times(self, account: str, now: int) -> Iterator[int]:
-        """Yield when the callback retries, engine events and conversions of an account are due."""
+        """Yield when the callback retries, engine events, media and conversions of an account are due."""
         for delivery in self._callback_log.scheduled_retries(account):
             if delivery.next_attempt_at is not None:
                 yield delivery.next_attempt_at * 1000
@@ -234,6 +234,10 @@ class Scheduler:
         # An event that is due already waits for something else than time.
         if engine_due is not None and engine_due > now:
             yield engine_due
+        for capture in self._engine.uploads(account) if self._engine is not None else ():
+            # Media that are due already wait for an event.
+            if capture.due_at is not None and capture.due_at > now:
+                yield capture.due_at
         for _, queue in self._unfinished.finishing.used(account):
             if (visible := queue.next_due()) is not None:
                 yield visible
