@@ -393,8 +393,8 @@ def test_only_workers_get_servers(tmp_path: Path) -> None:
         from pytest_tapedeck.pool import PoolListener, ServerPool
 
         def test_refuses(monkeypatch):
-            asked = []
-            monkeypatch.setattr(ServerPool, "get", lambda pool, options: asked.append(options))
+            requested = []
+            monkeypatch.setattr(ServerPool, "get", lambda pool, options: requested.append(options))
             listener = PoolListener(ServerPool())
             for key, options in (
                 ("", ["--clock", "frozen"]), ("0" * 32, ["--clock", "frozen"]), (listener.key, ["--host", "::"])
@@ -403,7 +403,7 @@ def test_only_workers_get_servers(tmp_path: Path) -> None:
                     connection.sendall(f"{key}\\n{json.dumps(options)}\\n".encode())
                     assert connection.recv(1) == b""
             listener.close()
-            assert asked == []
+            assert requested == []
     """
     ran = run_content(tmp_path, content)
     assert ran.returncode == 0, ran.stdout + ran.stderr
