@@ -167,6 +167,10 @@ class RawConnection:
         length = 0 if to_head else int(headers.get("content-length", "0"))
         return Answer(int(status_line.split()[1]), headers, self._file.read(length))
 
+    def read_some(self) -> bytes:
+        """Read what has arrived, at least one byte; nothing if the server has closed the connection."""
+        return self._file.read1(65_536)
+
     @property
     def has_ended(self) -> bool:
         """Whether the server has closed the connection without sending more."""

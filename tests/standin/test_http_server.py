@@ -7,8 +7,9 @@ import resource
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPSConnection
 from importlib import metadata
 
@@ -157,6 +158,9 @@ def test_is_pinned() -> None:
         "elif not self.response_started and not self.disconnected:",
         "elif not self.response_complete and not self.disconnected:",
         "self.connections.add(self)",
+        "self.flow = FlowControl(transport)",
+        "self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)",
+        "    def timeout_keep_alive_handler(self) -> None:\n",
         "self.connections.discard(self)",
     ):
         assert used in source
@@ -236,6 +240,93 @@ def test_half_a_request_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, sent:
     ):
         connection.sendall(sent)
         assert connection.recv(1) == b""
+
+
+def test_a_head_is_not_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection on which a head comes byte by byte is closed after the time of an idle one (C-337)."""
+    monkeypatch.setattr("tapedeck_standin.http.connection.IDLE_SECONDS", 0.5)
+    with (
+        serving(lambda _: ServerResponse.of_json(200, {})) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        assert any(has_ended(connection) for _ in range(1000))
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+def test_an_answer_that_is_not_read_is_freed(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
+    """The connection of a client that reads nothing of its answer is aborted after a time (C-337)."""
+    monkeypatch.setattr("tapedeck_standin.http.connection.IDLE_SECONDS", 0.2)
+    size = 32 * 1024 * 1024  # more than the buffers of the two sockets
+    with (
+        serving(lambda _: ServerResponse(200, (), bytes(size))) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+    ):
+        before = open_sockets()
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + more + b"\r\n")
+        while open_sockets() == before:  # until the server has accepted the connection
+            time.sleep(0.01)
+        while open_sockets() > before:
+            time.sleep(0.01)
+        assert 0 < read_until_the_end(connection) < size
+
+
+def test_an_answer_is_read_as_slowly_as_the_client_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on reading gets all of its answer, after many times the time of an idle connection."""
+    monkeypatch.setattr("tapedeck_standin.http.connection.IDLE_SECONDS", 0.3)
+    size = 32 * 1024 * 1024
+    with (
+        serving(lambda _: ServerResponse(200, (), bytes(size))) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+    ):
+        connection.sendall(REQUEST)
+        received = 0
+        for _ in range(20):
+            received += len(connection.recv(1024 * 1024, socket.MSG_WAITALL))
+            time.sleep(0.05)
+        assert received + read_until_the_end(connection) > size
+
+
+def test_answers_that_are_not_read_hold_up_further_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a client reads no answer, its further requests wait, and then the connection is dropped (C-337)."""
+    monkeypatch.setattr("tapedeck_standin.http.connection.IDLE_SECONDS", 0.2)
+    answered: list[ServerRequest] = []
+
+    def answer(request: ServerRequest) -> ServerResponse:
+        answered.append(request)
+        return ServerResponse(200, (), bytes(32 * 1024 * 1024))
+
+    with (
+        serving(answer) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+    ):
+        before = open_sockets()
+        connection.sendall(REQUEST * 20)
+        while open_sockets() == before:
+            time.sleep(0.01)
+        while open_sockets() > before:
+            time.sleep(0.01)
+    assert len(answered) == 1
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Send one more byte, and return whether the server has closed or reset the connection."""
+    try:
+        connection.sendall(b"x")
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+
+
+def read_until_the_end(connection: socket.socket) -> int:
+    """Read until the server has closed or reset the connection; return the number of bytes."""
+    size = 0
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(1024 * 1024):
+            size += len(piece)
+    return size
 
 
 def test_serves_ipv6() -> None:

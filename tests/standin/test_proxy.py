@@ -1,10 +1,13 @@
 """The stand-in as the proxy of clients that cannot be changed: it leads only to itself (C-303)."""
 
 import json
+import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPSConnection
+from typing import TypeVar
 
 import pytest
 
@@ -13,9 +16,10 @@ from tests.conftest import TestAccount
 from tests.standin.conftest import serving
 from tests.standin.http_client import HttpFunctionClient, StandIn, raw_connection
 
+T = TypeVar("T")
 REFUSAL = (
-    "This proxy leads only to api.twilio.com, its regions, and the spaces of SignalWire. Add a name with --proxy-host, "
-    "or exclude a host from the proxy with the variable NO_PROXY.\n"
+    "This proxy leads only to api.twilio.com, its regions, and the spaces of SignalWire, and with a tunnel only to "
+    "port 443. Add a name with --proxy-host, or exclude a host from the proxy with the variable NO_PROXY.\n"
 )
 PATH = "/2010-04-01/Accounts/AC720796a08ee9435083bd2d07a3121f1e/Calls.json"
 ADMITTED = [
@@ -60,14 +64,68 @@ def test_a_tunnel_leads_to_the_stand_in(standin: StandIn, account: TestAccount, 
     "target",
     [
         "example.com:443", "localhost:443", "127.0.0.1:8080", "twilio.com:443", "api.twilio.com.evil.example:443",
-        "signalwire.com:443", "a@api.twilio.com:443", "[::1]:443", "*",
+        "signalwire.com:443", "a@api.twilio.com:443", "[::1]:443", "*", "api.twilio.com:80", "api.twilio.com:3443",
+        "example.signalwire.com:22", "telephony.example:25", "api.twilio.com:0", "api.twilio.com..:443",
     ],
 )  # fmt: skip
 def test_refuses_other_tunnels(standin: StandIn, target: str) -> None:
-    """A tunnel to another name is 403, and the answer names the option that adds one (C-303)."""
+    """A tunnel to another name or port is 403, and the answer names the option that adds a name (C-303)."""
     answer = send(standin, f"CONNECT {target}")
     assert (answer.status, answer.text) == (403, REFUSAL)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_there_is_no_tunnel_to_the_port_of_http(standin: StandIn) -> None:
+    """A tunnel to the stand-in's own port, at which there is no TLS, is 403."""
+    assert send(standin, f"CONNECT localhost:{standin.port}").status == 403
+
+
+def test_tls_may_begin_before_the_answer(standin: StandIn) -> None:
+    """A client may send the first bytes of TLS together with `CONNECT`, without waiting for 200."""
+    context = ssl.create_default_context(cafile=str(standin.ca_file))
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(received, sent, server_hostname="api.twilio.com")
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with raw_connection(standin.port) as connection:
+        connection.send(b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com\r\n\r\n" + sent.read())
+        assert connection.read_answer().status == 200
+
+        def read(function: Callable[[], T]) -> T:
+            """Call a function of TLS again, with more data, until it needs no more."""
+            while True:
+                try:
+                    return function()
+                except ssl.SSLWantReadError:
+                    connection.send(sent.read())
+                    received.write(connection.read_some())
+
+        read(tls.do_handshake)
+        tls.write(f"GET {PATH} HTTP/1.1\r\nHost: api.twilio.com\r\n\r\n".encode())
+        assert read(lambda: tls.read(12)) == b"HTTP/1.1 401"
+
+
+@pytest.mark.parametrize("name", ["api.twilio.com.", "Example.SignalWire.com.", "telephony.example."])
+def test_a_name_may_end_with_a_dot(standin: StandIn, name: str) -> None:
+    """A name with a dot at its end is the name without it (C-336)."""
+    with raw_connection(standin.port) as connection:
+        connection.send(f"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n\r\n".encode())
+        assert connection.read_answer().status == 200
+    assert send(standin, f"GET https://{name}{PATH}", name).status == 401
+
+
+def test_a_host_is_logged_without_its_password(standin: StandIn) -> None:
+    """The log line of a refused target has the host, but not the name and password before it."""
+    standin.lines.clear()
+    for line in (
+        "CONNECT name:secret@api.twilio.com:443", "CONNECT name:sec?ret@example.com:443", "GET name:secret@localhost",
+        "GET ftp://name:secret@localhost/a", "GET h2c://name:secret@localhost/b", "GET http://name:secret@localhost/c",
+    ):  # fmt: skip
+        send(standin, line)
+    assert [re.sub(" [0-9]+ ms$", "", line) for line in standin.lines] == [
+        "CONNECT /api.twilio.com:443 403", "CONNECT /example.com:443 403", "GET /localhost 400", "GET /a 400",
+        "GET /b 400", "GET /c 403",
+    ]  # fmt: skip
 
 
 def test_there_are_no_tunnels_within_tls(standin: StandIn) -> None:
@@ -93,6 +151,18 @@ def test_refuses_targets_of_other_servers(standin: StandIn, target: str) -> None
     """A target on another server, or on another port of this machine, is 403."""
     answer = send(standin, f"GET {target}", "localhost")
     assert (answer.status, answer.text) == (403, REFUSAL)
+
+
+@pytest.mark.parametrize(
+    "target", ["ftp://localhost/", "ws://localhost/", "httpx://api.twilio.com/", "localhost/a", "mailto:a"]
+)
+def test_refuses_targets_that_are_not_http(standin: StandIn, target: str) -> None:
+    """A target with another scheme, or without one and without a slash, is 400 also with a known host (C-336)."""
+    answer = send(standin, f"GET {target}", f"localhost:{standin.port}")
+    assert answer.status == 400
+    assert answer.body == {
+        "code": 20001, "message": "Bad request", "more_info": "https://www.twilio.com/docs/errors/20001", "status": 400,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])

@@ -110,7 +110,7 @@ class Application:
         if request.path == HEALTH or (is_sqs and answer.status == HTTPStatus.OK):
             return answer  # clients poll them
         milliseconds = (time.perf_counter() - started) * 1000
-        path = _without_numbers(_printable(request.raw_path[:_MAX_PATH]))
+        path = _without_numbers(_printable(_logged_path(request)[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
 
@@ -158,6 +158,12 @@ class Application:
             return None
         refused = self._host_guard.refuse(request) if self._host_guard is not None else None
         return refused or self._start_page.answer(request)
+
+
+def _logged_path(request: ServerRequest) -> str:
+    """Return the path, or the host of a target without one; never the name and password before a host."""
+    is_host = not request.target.startswith("/") and "://" not in request.target
+    return f"/{request.target.rpartition('@')[2].partition('?')[0]}" if is_host else request.raw_path
 
 
 def _without_numbers(path: str) -> str:

@@ -1,6 +1,5 @@
 """Refuse requests of web pages while anyone knows the token: unknown hosts and foreign origins (REL-31)."""
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
@@ -14,13 +13,18 @@ from tapedeck.http.engine_refusal import refuse
 from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import collapse_slashes, is_engine_path, split
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.http.addresses import is_loopback, is_vendor_name, plain_address
+from tapedeck_standin.http.addresses import (
+    is_loopback,
+    is_vendor_name,
+    plain_address,
+    plain_name,
+    split_authority,
+)
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 ANY_HOST: Final = "*"
 
 _FORBIDDEN_CODE: Final = 20403
-_HOST: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
 class HostGuard:
@@ -35,7 +39,7 @@ class HostGuard:
     """
 
     def __init__(self, names: Iterable[str], clock: Clock) -> None:
-        self._names = frozenset(map(str.lower, names))
+        self._names = frozenset(map(plain_name, names))
         self._clock = clock
 
     def refuse(self, request: ServerRequest) -> ServerResponse | None:
@@ -51,10 +55,10 @@ class HostGuard:
     def _is_known(self, host: str, own_address: str) -> bool:
         if ANY_HOST in self._names:
             return True
-        found = _HOST.fullmatch(host)
+        found = split_authority(host)
         if found is None:
             return False
-        name = found["address"] or found["name"]
+        name = found[0]
         # The address at which the request arrived is no name that could lead elsewhere.
         is_own = name in {*self._names, own_address, plain_address(own_address)}
         return is_own or is_loopback(name) or is_vendor_name(name)

@@ -15,6 +15,8 @@ _VENDOR_NAME: Final = re.compile(r"api(?:\.[a-z0-9-]+){0,2}\.twilio\.com|[a-z0-9
 
 _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
+_AUTHORITY: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -37,6 +39,22 @@ class Addresses:
 def is_vendor_name(name: str) -> bool:
     """Whether a name in lower case is one of a vendor's API."""
     return _VENDOR_NAME.fullmatch(name) is not None
+
+
+def split_authority(authority: str) -> tuple[str, int | None] | None:
+    """Return the host in lower case and the port (None without one); None if it is no host with an optional port.
+
+    An address has no brackets, and a name has no dot at its end (C-336).
+    """
+    found = _AUTHORITY.fullmatch(authority.lower())
+    if found is None:
+        return None
+    return found["address"] or plain_name(found["name"]), int(found["port"]) if found["port"] else None
+
+
+def plain_name(name: str) -> str:
+    """Return a name in lower case and without the dot at its end, which only says that the name is complete."""
+    return name.lower().removesuffix(".")
 
 
 def host_names(host: str) -> frozenset[str]:

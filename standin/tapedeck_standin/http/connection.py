@@ -43,13 +43,14 @@ class Service:
 
     `answer`: answers a request; runs in a thread.
     `port`: the number of the port.
-    `begin_tunnel`: begins TLS within a connection, after the answer 200 to `CONNECT`; None: such requests are dropped.
+    `begin_tunnel`: begins TLS within a connection, after the answer 200 to `CONNECT`; gets the bytes that came with
+    the request. None: such requests are dropped.
     `handshakes`: the connections without TLS yet.
     """
 
     answer: Callable[[ServerRequest], ServerResponse]
     port: int
-    begin_tunnel: "Callable[[Service, asyncio.Transport], None] | None" = None
+    begin_tunnel: "Callable[[Service, asyncio.Transport, bytes], None] | None" = None
     workers: Workers = field(default_factory=Workers)
     handshakes: set[asyncio.Transport] = field(default_factory=set)
     state: ServerState = field(default_factory=ServerState)
@@ -82,6 +83,7 @@ class Connection(H11Protocol):
         self._service = service
         self._received = b""
         self._is_refused = False
+        self._head_until: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn's class
         """Close the connection if no request comes."""
@@ -89,11 +91,13 @@ class Connection(H11Protocol):
         self._close_if_idle()
 
     def data_received(self, data: bytes) -> None:
-        """Handle data; wait for the rest of a request's head only as long as an idle connection is kept."""
+        """Handle data; wait for all of a request's head only as long as an idle connection is kept (C-337)."""
         if self._is_refused:
             return
         self._received = data
         super().data_received(data)
+        if self._is_answering:
+            self._head_until = None
         self._close_if_idle()
 
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base class never keeps the connection
@@ -102,6 +106,14 @@ class Connection(H11Protocol):
             return None
         self.cycle.keep_alive = False
         return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless its client still reads an answer."""
+        if self.transport.get_write_buffer_size() == 0:
+            super().timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = None
+            self._abort_if_unread()
 
     def send_400_response(self, msg: str) -> None:
         """Answer a malformed request in the dialect of its path, and close the connection."""
@@ -121,7 +133,7 @@ class Connection(H11Protocol):
         # Closing with unread bytes could reset the connection before the client has read the answer.
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(LINGER_SECONDS, self._close)
 
     @property
     def _is_answering(self) -> bool:
@@ -130,7 +142,27 @@ class Connection(H11Protocol):
 
     def _close_if_idle(self) -> None:
         if self.timeout_keep_alive_task is None and not self._is_answering and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(IDLE_SECONDS, self.timeout_keep_alive_handler)
+            if self._head_until is None:
+                self._head_until = self.loop.time() + IDLE_SECONDS
+            self.timeout_keep_alive_task = self.loop.call_at(self._head_until, self.timeout_keep_alive_handler)
+
+    def _abort_if_unread(self, before: int = 0) -> None:
+        """Abort a connection whose client reads nothing of its answers; while it reads, look again later (C-337).
+
+        Args:
+            before: how many bytes were not sent when this was called last.
+        """
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == before:
+            self.transport.abort()
+        elif unread:
+            self.loop.call_later(IDLE_SECONDS, self._abort_if_unread, unread)
+        else:
+            self._close_if_idle()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._abort_if_unread()  # asyncio waits without an end until everything is sent
 
     async def _serve(self, scope: Message, receive: Receive, _send: object) -> None:
         """Answer a request: uvicorn's application."""
@@ -147,6 +179,9 @@ class Connection(H11Protocol):
         if not _is_valid(scope):
             await self._write_and_close(routing_error(MalformedBody(), head.path), head.method, receive)
             return
+        if self.flow.write_paused:  # the client has not read earlier answers
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self.flow.drain()
         with RequestBody(head.path) as body:
             is_complete = await body.read(receive, int(head.header("Content-Length") or 0))
             request = replace(head, body=body.content, file=body.file)
@@ -188,7 +223,7 @@ class Connection(H11Protocol):
         self.cycle.response_complete = True
         if self.conn.our_state is h11.MUST_CLOSE or not self.cycle.keep_alive:
             self.conn.send(h11.ConnectionClosed())
-            self.transport.close()
+            self._close()
         self.cycle.on_response()
 
     async def _write_and_close(self, answer: ServerResponse, method: str, receive: Receive) -> None:
@@ -209,13 +244,14 @@ class Connection(H11Protocol):
         self.transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self.cycle.disconnected = True
         self.connections.discard(self)
-        self._service.begin_tunnel(self._service, self.transport)
+        # A client need not wait for the answer before it begins TLS.
+        self._service.begin_tunnel(self._service, self.transport, self.conn.trailing_data[0])
 
     def _drop(self) -> None:
         """Close the connection without a response."""
         self.cycle.disconnected = True
         if not self._is_refused:
-            self.transport.close()
+            self._close()
 
 
 def _is_valid(scope: Message) -> bool:

@@ -15,11 +15,13 @@ class Handshake(asyncio.Protocol):
     Args:
         service: what the connections of a port share.
         tls: the TLS context.
+        received: what the client has sent of its handshake already.
     """
 
-    def __init__(self, service: Service, tls: ssl.SSLContext) -> None:
+    def __init__(self, service: Service, tls: ssl.SSLContext, received: bytes = b"") -> None:
         self._service = service
         self._tls = tls
+        self._received = received
         self._early = bytearray()
         self._is_lost = False
 
@@ -40,6 +42,9 @@ class Handshake(asyncio.Protocol):
         self._is_lost = True
 
     async def _begin(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        if self._received:
+            # In its first step `start_tls` schedules that TLS begins; this is to come next, before anything is read.
+            loop.call_soon(loop.call_soon, self._feed, transport)
         try:
             encrypted = await loop.start_tls(
                 transport, self, self._tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
@@ -56,3 +61,16 @@ class Handshake(asyncio.Protocol):
         connection.connection_made(encrypted)
         if self._early:
             connection.data_received(bytes(self._early))
+
+    def _feed(self, transport: asyncio.Transport) -> None:
+        """Give TLS what was received before it began."""
+        tls = transport.get_protocol()
+        if transport.is_closing() or not isinstance(tls, asyncio.BufferedProtocol):
+            return
+        left = memoryview(self._received)
+        while left:
+            room = memoryview(tls.get_buffer(len(left)))
+            size = min(len(room), len(left))
+            room[:size] = left[:size]
+            tls.buffer_updated(size)
+            left = left[size:]

@@ -1,6 +1,7 @@
 """HTTP requests and responses of the server, the gateway and the control API."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ MEDIA_PATH: Final = "/_standin/media"
 
 MAX_UPLOAD_BYTES: Final = 256 * 1024 * 1024
 """The largest upload of a capture."""
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class ServerRequest:
         """The path as sent, without the query; for an absolute URL, without scheme and host."""
         path = self.target.partition("?")[0]
         scheme, separator, rest = path.partition("://")
-        if separator and scheme.isalpha():
+        if separator and _SCHEME.fullmatch(scheme):
             path = rest[rest.find("/") :] if "/" in rest else "/"
         return path if path.startswith("/") else f"/{path}"
 

@@ -50,7 +50,11 @@ class Server:
             tls: the TLS context of the port; None for HTTP.
             tunnel: the TLS context within connections that are answered 200 to `CONNECT`; None to close them.
         """
-        begin = (lambda service, transport: Handshake(service, tunnel).connection_made(transport)) if tunnel else None
+        begin = (
+            (lambda service, transport, early: Handshake(service, tunnel, early).connection_made(transport))
+            if tunnel is not None
+            else None
+        )
         serving = self._serve(Service(answer, self.port, begin), tls)
         self._thread = threading.Thread(target=asyncio.run, args=(serving,), name="http", daemon=True)
         self._thread.start()
