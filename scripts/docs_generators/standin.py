@@ -35,7 +35,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     nothing: Any = None
     parts = [
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
-        listing.ListRoutes(nothing, nothing, nothing, nothing).routes,
+        listing.ListRoutes(nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, (), nothing).routes,
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         engines.EngineRoutes(nothing, nothing, nothing).routes,

@@ -248,10 +248,12 @@ CONTROL_ROUTES: Final = {
         "lists the calls, newest first, with numbers, parent and conference",
         f'200 `{{"calls", "next"}}`, see {_LISTS}',
     ),
+    "GET /_standin/calls/{sid}": ("shows one call", "200 with the call, as in its [list](#lists)"),
     "GET /_standin/conferences": (
         "lists the conferences, newest first, with the participants that are in them",
         f'200 `{{"conferences", "next"}}`, see {_LISTS}',
     ),
+    "GET /_standin/conferences/{sid}": ("shows one conference", "200 with the conference, as in its [list](#lists)"),
     "GET /_standin/recordings": (
         "lists the recordings that are not deleted, newest first",
         f'200 `{{"recordings", "next"}}`, see {_LISTS}',
@@ -261,7 +263,7 @@ CONTROL_ROUTES: Final = {
         f'200 `{{"accounts", "next"}}`, see {_LISTS}',
     ),
     "GET /_standin/fixtures": (
-        "lists the sids of what the [fixtures](#fixtures) created, by kind, in the order of the file",
+        "lists the sids of what the [fixtures](#fixtures) created, by kind",
         '200 `{"fixtures"}`',
     ),
     "POST /_standin/calls/{sid}/hangup": ("ends a call and its recordings", "200 with the call"),
@@ -292,7 +294,7 @@ CONTROL_ROUTES: Final = {
         "[waits](#waiting) until nothing is under way; with `advance` it also advances the clock",
         '200 `{"left": []}`; 408 with what is `left`, at once if it is due later than the clock goes by itself',
     ),
-    "POST /_standin/reset": ("deletes everything of an account but the account and its API keys", "204"),
+    "POST /_standin/reset": ("deletes everything of an account but the account, its API keys and its time", "204"),
     "GET /_standin/requests": (
         "lists the API requests, newest last, with the `nearest` route of those that matched none",
         '200 `{"requests"}`',

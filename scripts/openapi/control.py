@@ -122,14 +122,22 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         schemas.SettleRequest,
     ),
     ("POST", "/reset"): Operation(
-        "reset_account", "State", "Delete everything of an account but the account and its keys", {204: None},
+        "reset_account", "State", "Delete everything of an account but the account, its keys and its time", {204: None},
         schemas.ControlRequest,
     ),
     ("GET", "/calls"): Operation(
         "list_calls", "State", "List the calls, newest first", {200: "Calls"}, query=CallsQuery
     ),
+    ("GET", "/calls/{sid}"): Operation(
+        "get_call", "State", "Get a call, as the list shows it", {200: "ListedCall"}, query=ControlQuery,
+        param=_sid(ResourceType.CALL),
+    ),
     ("GET", "/conferences"): Operation(
         "list_conferences", "State", "List the conferences, newest first", {200: "Conferences"}, query=PageQuery
+    ),
+    ("GET", "/conferences/{sid}"): Operation(
+        "get_conference", "State", "Get a conference, as the list shows it", {200: "ListedConference"},
+        query=ControlQuery, param=_sid(ResourceType.CONFERENCE),
     ),
     ("GET", "/recordings"): Operation(
         "list_recordings", "State", "List the recordings that are not deleted, newest first", {200: "Recordings"},
@@ -140,7 +148,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         query=AccountsQuery,
     ),
     ("GET", "/fixtures"): Operation(
-        "list_fixtures", "State", "List the sids of what the fixtures created", {200: "Fixtures"}
+        "list_fixtures", "State", "List the sids of what the fixtures created", {200: "Fixtures"}, query=ControlQuery
     ),
     ("GET", "/health"): Operation("get_health", "State", "Check that the stand-in responds", {200: "Health"}),
     ("GET", "/requests"): Operation(
@@ -190,7 +198,7 @@ def served_routes() -> set[tuple[str, str]]:
     """Return method and path of every route that the control API serves."""
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
-        ListRoutes(absent, absent, absent, absent).routes,
+        ListRoutes(absent, absent, absent, absent, absent).routes,
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,

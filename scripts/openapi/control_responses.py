@@ -114,12 +114,12 @@ def response_schemas() -> dict[str, Schema]:
             is_default={"type": "boolean"},
         ),
         "ListedCall": _object(
-            "A call in the list.", sid=sids, status=_choice(CallStatus),
+            "A call, as the list shows it.", sid=sids, status=_choice(CallStatus),
             direction={"type": "string", "enum": ["inbound", "outbound-api", "outbound-dial"]}, to=text,
             parent=sids_or_null, conference=sids_or_null, **{"from": text},
         ),
         "ListedConference": _object(
-            "A conference in the list, with the participants that are in it.", sid=sids, friendly_name=text,
+            "A conference, as the list shows it, with the participants that are in it.", sid=sids, friendly_name=text,
             status=_choice(ConferenceStatus), participants=_list("ListedParticipant"),
         ),
         "ListedParticipant": _object(

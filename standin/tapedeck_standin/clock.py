@@ -20,7 +20,11 @@ MAX_TIME_MS: Final = 253_370_764_800_000
 
 
 class ClockOutOfRange(Exception):
-    """The clock would be advanced beyond MAX_TIME_MS."""
+    """The clock would be advanced beyond MAX_TIME_MS; `account`: whose time; None: that of all, and no account's."""
+
+    def __init__(self, account: str | None) -> None:
+        super().__init__(account)
+        self.account = account
 
 
 _account: Final[ContextVar[str | None]] = ContextVar("account", default=None)
@@ -92,10 +96,18 @@ class VirtualClock:
         """Return the current time of all, which no account advances by itself."""
         return self._real() + self._common
 
-    def can_advance(self, seconds: float, account: str | None = None) -> bool:
-        """Return whether an account's time (None: that of all) can be advanced by this many seconds."""
-        ahead = self._own.get(account, 0) if account is not None else max(self._own.values(), default=0)
-        return self.of_all() + ahead + seconds * 1000 <= MAX_TIME_MS
+    def check_advance(self, seconds: float, account: str | None = None) -> None:
+        """Check that an account's time (None: that of all) can be advanced by this many seconds.
+
+        Raises:
+            ClockOutOfRange: it cannot; of all, the account is named that is furthest ahead.
+        """
+        ahead: dict[str | None, int] = {account: self._own.get(account, 0)}
+        if account is None:
+            ahead |= self._own
+        latest = max(ahead, key=lambda each: ahead[each])
+        if self.of_all() + ahead[latest] + seconds * 1000 > MAX_TIME_MS:
+            raise ClockOutOfRange(latest)
 
     def monotonic(self) -> int:
         """Return the underlying clock's milliseconds, which are never advanced."""
@@ -108,8 +120,7 @@ class VirtualClock:
             ClockOutOfRange: the new time is beyond MAX_TIME_MS; the clock is unchanged.
         """
         with self._moved:
-            if not self.can_advance(seconds, account):
-                raise ClockOutOfRange
+            self.check_advance(seconds, account)
             if account is None:
                 self._common += round(seconds * 1000)
             else:

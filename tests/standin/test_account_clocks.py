@@ -26,6 +26,8 @@ from tests.standin.test_engines import EngineClient
 from tests.thoroughness import scaled
 
 START: Final = 1_748_779_200_000
+NEAR_THE_END: Final = 253_370_757_600_000
+"""Two hours before the start of the year 9999, in milliseconds since the epoch."""
 HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
 
@@ -110,6 +112,41 @@ def test_all_accounts_are_advanced_together(make_account: Callable[[], TestAccou
         assert Tenant(standin, make_account()).advance(0) == "2025-06-01T13:00:00.000+00:00"
         refused = ControlClient(standin).post("/clock", {"account": "all", "advance": 1})
         assert (refused.status, refused.body["error"]["field"]) == (400, "account")
+
+
+def test_an_account_that_cannot_be_advanced_is_named(make_account: Callable[[], TestAccount], aws: None) -> None:
+    """An advance beyond the latest date names the account that is furthest ahead, and moves no clock."""
+    del aws  # only has to be there
+    with serving(clock=VirtualClock(lambda: NEAR_THE_END, is_frozen=True)) as standin:
+        one, control = Tenant(standin, make_account()), ControlClient(standin)
+
+        def refusal(account: str, seconds: int) -> str:
+            """Return the message to an advance that is refused."""
+            answer = control.post("/clock", {"account": account, "advance": seconds})
+            assert (answer.status, answer.body["error"]["field"]) == (400, "advance")
+            message: str = answer.body["error"]["message"]
+            return message
+
+        text = "would exceed the latest date that can be represented"
+        assert refusal("*", 2 * HOUR + 1) == f"advance: the clock {text}"
+        assert one.advance(HOUR) == "9998-12-31T23:00:00.000+00:00"
+        sid = TWILIO.format_sid(ResourceType.ACCOUNT, one.account.id)
+        for account, seconds in (("*", HOUR + 1), ("*", 3 * HOUR), (sid, HOUR + 1)):
+            assert refusal(account, seconds) == f"advance: the clock of {sid} {text}"
+        assert one.advance(0) == "9998-12-31T23:00:00.000+00:00"
+        moved = control.post("/clock", {"account": "*", "advance": HOUR})
+        assert (moved.status, moved.body) == (200, {"now": "9998-12-31T23:00:00.000+00:00"})
+
+
+def test_a_reset_keeps_the_time(pair: tuple[Tenant, Tenant]) -> None:
+    """After a reset, the account's clock is where it was, and what is created next is newer (C-338)."""
+    one, _ = pair
+    one.advance(DAY)
+    one.record()
+    assert one.control.post("/reset").status == 204
+    assert one.advance(0) == "2025-06-02T12:00:00.000+00:00"
+    _, recording = one.record()
+    assert "02 Jun 2025 12:00:00" in one.api.get("Recordings", recording).body["date_created"]
 
 
 def test_durations_and_media_follow_their_account(pair: tuple[Tenant, Tenant]) -> None:

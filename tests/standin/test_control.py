@@ -463,14 +463,18 @@ def test_resets_the_default_account(anonymous: ControlClient) -> None:
 
 def test_unknown_path_is_404_and_wrong_method_405(anonymous: ControlClient) -> None:
     """An unknown path is 404; a known path with another method is 405."""
-    for path in ("", "/", "/nothing", "/calls/", "/calls/x", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
+    for path in ("", "/", "/nothing", "/calls/", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
         assert_error(anonymous.post(path), 404, None, "no such path; see docs/reference/control-api.md")
     for path in ("/calls/x/hangup", "/conferences/x/end", "/keys", "/reset"):
         assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path supports only POST")
     for path in ("/calls", "/conferences", "/accounts"):
         answer = anonymous.request("PUT", f"/_standin{path}")
         assert_error(answer, 405, None, "this path supports only GET and POST")
-    assert_error(anonymous.post("/health"), 405, None, "this path supports only GET")
+    assert_error(
+        anonymous.request("GET", "/_standin/calls/"), 404, None, "no such path; see docs/reference/control-api.md"
+    )
+    for path in ("/health", "/calls/x", "/conferences/x"):
+        assert_error(anonymous.post(path), 405, None, "this path supports only GET")
     assert anonymous.request("GET", "/_standin/health?x=1").status == 200
     assert anonymous.request("HEAD", "/_standin/calls").text == ""
 

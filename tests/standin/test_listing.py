@@ -7,6 +7,7 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.identity import new_id
+from tapedeck_standin.control.fixtures import CreatedResource, FixtureSids
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 
@@ -74,6 +75,45 @@ def test_lists_conferences(control: ControlClient) -> None:
         ],
         "next": None,
     }
+
+
+def test_shows_one_call(control: ControlClient) -> None:
+    """A call is shown as in the list, by its sid in either format (C-339)."""
+    made = [control.post("/calls", {"status": status}).body["sid"] for status in ("ringing", "in-progress")]
+    listed = control.get("/calls").body["calls"]
+    for sid, expected in zip(made, reversed(listed), strict=True):
+        for spelling in ("twilio", "signalwire"):
+            shown = control.get(f"/calls/{sid[spelling]}")
+            assert (shown.status, shown.body) == (200, expected)
+
+
+def test_shows_one_conference(control: ControlClient) -> None:
+    """A conference is shown as in the list, while it is live and after its end (C-339)."""
+    for status in ("init", "in-progress", "completed"):
+        sid = control.post("/conferences", {"status": status}).body["sid"]
+        expected = control.get("/conferences").body["conferences"][0]
+        assert (expected["sid"], expected["status"]) == (sid, status)
+        for spelling in ("twilio", "signalwire"):
+            shown = control.get(f"/conferences/{sid[spelling]}")
+            assert (shown.status, shown.body) == (200, expected)
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("calls", "CA"), ("conferences", "CF")])
+def test_what_an_account_does_not_have_is_404(
+    control: ControlClient, anonymous: ControlClient, path: str, prefix: str
+) -> None:
+    """A sid that is unknown or of another account is 404, one of another kind 400, as elsewhere in the control API."""
+    absent = {"error": {"message": "the account has no resource with this sid", "field": "sid"}}
+    foreign = anonymous.post(f"/{path}").body["sid"]["twilio"]
+    for sid in (f"{prefix}{new_id(0)}", foreign):
+        answer = control.get(f"/{path}/{sid}")
+        assert (answer.status, answer.body) == (404, absent)
+    kind = path.removesuffix("s")
+    malformed = {"error": {"message": f"sid: not the sid of a {kind} in either format", "field": "sid"}}
+    answer = control.get(f"/{path}/RE{new_id(0)}")
+    assert (answer.status, answer.body) == (400, malformed)
+    unknown = anonymous.get(f"/{path}/{foreign}", account="AC" + "0f" * 16)
+    assert (unknown.status, unknown.body["error"]["field"]) == (404, "account")
 
 
 def test_lists_recordings(control: ControlClient, api: HttpFunctionClient) -> None:
@@ -160,3 +200,33 @@ def test_without_a_file_there_are_no_fixtures(anonymous: ControlClient) -> None:
     expected: dict[str, Any] = {"fixtures": {"calls": [], "conferences": [], "recordings": [], "keys": []}}
     answer = anonymous.get("/fixtures")
     assert (answer.status, answer.body) == (200, expected)
+
+
+def test_fixtures_are_those_of_an_account(anonymous: ControlClient, control: ControlClient) -> None:
+    """The list of fixtures is that of the account of the query; an unknown account is 404."""
+    assert control.get("/fixtures").body == {"fixtures": {"calls": [], "conferences": [], "recordings": [], "keys": []}}
+    answer = anonymous.get("/fixtures", account="AC" + "0f" * 16)
+    assert (answer.status, answer.body) == (
+        404, {"error": {"message": "the account does not exist", "field": "account"}},
+    )  # fmt: skip
+    assert anonymous.get("/fixtures", colour="blue").status == 400
+
+
+def test_each_account_has_its_fixtures() -> None:
+    """Of the sids of two accounts' fixtures, one account gets its own, each kind in the order of the file."""
+    sids = FixtureSids()
+    ids = [new_id(number) for number in range(4)]
+    for account, kind, identifier, is_implied in (
+        ("a" * 32, ResourceType.RECORDING, ids[0], True), ("a" * 32, ResourceType.RECORDING, ids[1], False),
+        ("b" * 32, ResourceType.RECORDING, ids[2], False), ("b" * 32, ResourceType.CALL, ids[3], False),
+    ):  # fmt: skip
+        sids.add(CreatedResource(account, kind, identifier, is_implied))
+
+    def found(account: str | None) -> dict[str, list[str]]:
+        """Return the ids of an account's fixtures, by kind."""
+        body = sids.body(account)
+        return {kind: [each["sid"]["twilio"][2:] for each in entries] for kind, entries in body.items()}
+
+    assert found("a" * 32) == {"calls": [], "conferences": [], "recordings": [ids[1], ids[0]], "keys": []}
+    assert found("b" * 32) == {"calls": [ids[3]], "conferences": [], "recordings": [ids[2]], "keys": []}
+    assert found(None) == {"calls": [ids[3]], "conferences": [], "recordings": [ids[1], ids[2], ids[0]], "keys": []}

@@ -84,6 +84,8 @@ def test_curl_gets_text(standin: StandIn, path: str) -> None:
         f"{url}/2010-04-01/Accounts/{twilio}",
         f"{url}/api/laml/2010-04-01/Accounts/{signalwire}",
         f"{url}/_standin/calls",
+        f"{url}/_standin/calls/{{sid}}",
+        f"{url}/_standin/conferences/{{sid}}",
         "POST /_standin/calls",
         "POST /_standin/clock",
         "DELETE /_standin/faults/{id}",

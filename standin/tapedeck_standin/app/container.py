@@ -230,7 +230,13 @@ def build_application(
         TelephonyRoutes(
             telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, list_engines
         ).routes,
-        ListRoutes(registry, api_services.lists, participants.list_participants, setting.fixture_sids.body).routes,
+        ListRoutes(
+            registry,
+            api_services.lists,
+            api_services.calls.get,
+            participants.list_participants,
+            setting.fixture_sids.body,
+        ).routes,
         InspectionRoutes(
             registry,
             request_log,

@@ -105,6 +105,7 @@ class Fixtures(BaseModel):
 class CreatedResource:
     """A resource that was created from the fixtures; `is_implied`: a recording that a conference's `record` started."""
 
+    account: str
     kind: ResourceType
     id: str
     is_implied: bool = False
@@ -120,13 +121,14 @@ class FixtureSids:
         """Add a resource, each kind in the order of the file."""
         self._created.append(created)
 
-    def body(self) -> dict[str, Any]:
-        """Return the JSON representation: by kind, in the order of the file.
+    def body(self, account: str | None = None) -> dict[str, Any]:
+        """Return the JSON representation: of one account or of all, by kind, in the order of the file.
 
         Recordings that `record` of a conference started follow those of the file, so that places are those of the file.
         """
         listed: dict[str, Any] = {name: [] for name in _KINDS.values()}
-        for each in sorted(self._created, key=lambda created: created.is_implied):
+        found = (each for each in self._created if account in {None, each.account})
+        for each in sorted(found, key=lambda created: created.is_implied):
             listed[_KINDS[each.kind]].append({"sid": format_sid_in_both_dialects(each.kind, each.id)})
         return listed
 
@@ -185,7 +187,7 @@ class FixtureLoader:
                 call = replace(call, status=CallStatus.IN_PROGRESS)
             account = self._account(fixture, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, call).call.id))
-            made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
+            made.append(CreatedResource(account, ResourceType.CALL, calls[-1][1]))
         made += self._make_conferences(fixtures.conferences, conferences_by_name)
         self._run()
         for place, recording in enumerate(fixtures.recordings):
@@ -193,9 +195,7 @@ class FixtureLoader:
             try:
                 if recording.status != "completed" and recording.call in ended:
                     raise InvalidFixtures(f"{where}.status: must be completed, because its call is")
-                made.append(
-                    CreatedResource(ResourceType.RECORDING, self._record(recording, calls, conferences_by_name, where))
-                )
+                made.append(self._record(recording, calls, conferences_by_name, where))
             except InvalidState as error:
                 raise InvalidFixtures(f"{where}: the call or conference is not in progress") from error
         for place in sorted(recorded & ended):
@@ -205,8 +205,9 @@ class FixtureLoader:
 
     def _make_keys(self, fixtures: Sequence[ApiKeyFixture]) -> Iterator[CreatedResource]:
         for place, fixture in enumerate(fixtures):
+            account = self._account(fixture, f"keys.{place}")
             try:
-                yield CreatedResource(ResourceType.API_KEY, self._create_key(fixture).key)
+                yield CreatedResource(account, ResourceType.API_KEY, self._create_key(fixture).key)
             except ControlError as error:
                 raise InvalidFixtures(f"keys.{place}.{error.field}: {error.message}") from error
 
@@ -220,9 +221,9 @@ class FixtureLoader:
                 made = self._telephony.conference(account, fixture.conference)
             except NameInUse as error:
                 raise InvalidFixtures(f"conferences.{place}: another live conference has this name") from error
-            yield CreatedResource(ResourceType.CONFERENCE, made.conference.id)
+            yield CreatedResource(account, ResourceType.CONFERENCE, made.conference.id)
             for recording in made.recordings:
-                yield CreatedResource(ResourceType.RECORDING, recording.id, is_implied=True)
+                yield CreatedResource(account, ResourceType.RECORDING, recording.id, is_implied=True)
             # A live conference takes precedence over ended ones of its name.
             if made.conference.is_live or (account, fixture.friendly_name) not in ids:
                 ids[account, fixture.friendly_name] = made.conference.id
@@ -239,7 +240,7 @@ class FixtureLoader:
         calls: list[tuple[str, str]],
         conferences_by_name: Mapping[tuple[str, str | None], str],
         where: str,
-    ) -> str:
+    ) -> CreatedResource:
         account = self._account(fixture, where)
         if fixture.call is not None:
             if fixture.call > len(calls):
@@ -258,7 +259,7 @@ class FixtureLoader:
         self._run_for(fixture.seconds)
         self._set_status(parent, recording, fixture.status)
         self._run_for(PROCESSING_SECONDS)
-        return recording.id
+        return CreatedResource(parent.account, ResourceType.RECORDING, recording.id)
 
     def _set_status(self, parent: Parent, recording: Recording, status: str) -> None:
         target: dict[str, Any] = {"completed": RecordingStatus.STOPPED, "paused": RecordingStatus.PAUSED}

@@ -1,4 +1,4 @@
-"""The control API's routes that list what there is: calls, conferences, recordings, accounts and fixtures."""
+"""The control API's routes that show what there is: calls, conferences, recordings, accounts and fixtures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
@@ -10,6 +10,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
+from tapedeck.domain.errors import NotFound
 from tapedeck.domain.page import MAX_PAGE_SIZE, Cursor, Page, PageRequest
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording
@@ -18,12 +19,14 @@ from tapedeck_standin.aws.account_data import StoredAccount
 from tapedeck_standin.clock import format_time
 from tapedeck_standin.control.inspection import ControlQuery
 from tapedeck_standin.control.requests import (
+    PATH_PARAM,
     AccountRegistry,
     ControlError,
     ControlRoute,
     ControlRoutes,
     Result,
     read_query,
+    read_sid,
 )
 from tapedeck_standin.http.messages import ServerRequest
 
@@ -69,22 +72,27 @@ class AccountsQuery(PageQuery):
 class ListRoutes:
     """Routes that list an account's calls, conferences and recordings, the accounts, and what the fixtures created.
 
+    One call or conference has the form that it has in its list (C-339).
+
     Args:
         registry: the known accounts.
         lists: the lists of an account.
+        get_call: returns a call of an account, or raises NotFound.
         list_participants: returns a conference, and all participants that were ever in it.
-        get_fixtures: returns the sids of what a fixtures file created, by kind.
+        get_fixtures: returns the sids of what a fixtures file created in an account, by kind.
     """
 
     def __init__(
         self,
         registry: AccountRegistry,
         lists: Lists,
+        get_call: Callable[[str, str], Call],
         list_participants: Callable[[str, str], tuple[Conference | None, Sequence[Participant]]],
-        get_fixtures: Callable[[], Mapping[str, Any]],
+        get_fixtures: Callable[[str], Mapping[str, Any]],
     ) -> None:
         self._registry = registry
         self._lists = lists
+        self._get_call = get_call
         self._list_participants = list_participants
         self._get_fixtures = get_fixtures
 
@@ -93,7 +101,9 @@ class ListRoutes:
         """The routes, by path and method."""
         return {
             ("calls",): {"GET": ControlRoute(self._list_calls)},
+            ("calls", PATH_PARAM): {"GET": ControlRoute(self._show_call)},
             ("conferences",): {"GET": ControlRoute(self._list_conferences)},
+            ("conferences", PATH_PARAM): {"GET": ControlRoute(self._show_conference)},
             ("recordings",): {"GET": ControlRoute(self._list_recordings)},
             ("accounts",): {"GET": ControlRoute(self._list_accounts)},
             ("fixtures",): {"GET": ControlRoute(self._list_fixtures)},
@@ -111,6 +121,10 @@ class ListRoutes:
         )
         return _page("calls", ResourceType.CALL, [_call_body(call) for call in found], following)
 
+    def _show_call(self, request: ServerRequest, sid: str) -> Result:
+        account = self._registry.account(read_query(ControlQuery, request).account_id)
+        return 200, _call_body(self._get_call(account, read_sid(ResourceType.CALL, sid)))
+
     def _list_conferences(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(PageQuery, request)
         account = self._registry.account(query.account_id)
@@ -119,18 +133,15 @@ class ListRoutes:
             query.cursor(ResourceType.CONFERENCE),
             query.limit,
         )
-        bodies = [self._conference_body(conference) for conference in found]
+        bodies = [_conference_body(each, self._list_participants(account, each.id)[1]) for each in found]
         return _page("conferences", ResourceType.CONFERENCE, bodies, following)
 
-    def _conference_body(self, conference: Conference) -> Body:
-        _, participants = self._list_participants(conference.account, conference.id)
-        inside = [each for each in participants if conference.is_live and each.is_inside]
-        return {
-            "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, conference.id),
-            "friendly_name": conference.name,
-            "status": str(conference.status),
-            "participants": [_participant_body(participant) for participant in inside],
-        }
+    def _show_conference(self, request: ServerRequest, sid: str) -> Result:
+        account = self._registry.account(read_query(ControlQuery, request).account_id)
+        conference, participants = self._list_participants(account, read_sid(ResourceType.CONFERENCE, sid))
+        if conference is None:
+            raise NotFound
+        return 200, _conference_body(conference, participants)
 
     def _list_recordings(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(PageQuery, request)
@@ -166,8 +177,9 @@ class ListRoutes:
             "is_default": account.id == self._registry.default,
         }
 
-    def _list_fixtures(self, _request: ServerRequest, _param: str) -> Result:
-        return 200, {"fixtures": self._get_fixtures()}
+    def _list_fixtures(self, request: ServerRequest, _param: str) -> Result:
+        account = self._registry.account(read_query(ControlQuery, request).account_id)
+        return 200, {"fixtures": self._get_fixtures(account)}
 
 
 def _collect(
@@ -207,6 +219,17 @@ def _call_body(call: Call) -> Body:
         "to": call.to,
         "parent": _sid_or_null(ResourceType.CALL, call.parent_call),
         "conference": _sid_or_null(ResourceType.CONFERENCE, call.conference),
+    }
+
+
+def _conference_body(conference: Conference, participants: Sequence[Participant]) -> Body:
+    """Return a conference with those of its participants that are in it."""
+    inside = [each for each in participants if conference.is_live and each.is_inside]
+    return {
+        "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, conference.id),
+        "friendly_name": conference.name,
+        "status": str(conference.status),
+        "participants": [_participant_body(participant) for participant in inside],
     }
 
 

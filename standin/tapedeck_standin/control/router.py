@@ -100,7 +100,7 @@ class ControlRouter:
         methods = self._routes.get(
             segments if len(segments) == 1 else (segments[0], PATH_PARAM, *segments[_PARAM_INDEX + 1 :])
         )
-        if methods is None:
+        if methods is None or segments[_PARAM_INDEX:] == ("",):
             raise ControlError(404, "no such path; see docs/reference/control-api.md")
         if request.method not in methods:
             raise ControlError(405, f"this path supports only {' and '.join(sorted(methods))}")

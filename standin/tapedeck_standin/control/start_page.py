@@ -92,8 +92,9 @@ class StartPage:
         yield _Section(
             "The vendors' APIs", [f"{url}{dialect.account_uri(self._account)}" for dialect in (TWILIO, SIGNALWIRE)]
         )
-        readable = [path for method, path in self._routes if method == "GET" and "{" not in path]
-        yield _Section("What there is", [f"{url}{path}" for path in readable], is_link=True)
+        readable = [path for method, path in self._routes if method == "GET"]
+        yield _Section("What there is", [f"{url}{path}" for path in readable if "{" not in path], is_link=True)
+        yield _Section("One of these, by its sid", [f"{url}{path}" for path in readable if "{" in path])
         others = [f"{method} {path}" for method, path in self._routes if method != "GET"]
         yield _Section("What you can do, with a JSON body", others)
 

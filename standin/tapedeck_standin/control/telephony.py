@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.engine import ALL_ACCOUNTS, MediaEngine
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.transcription import TranscriptionStatus
@@ -143,8 +144,9 @@ class TelephonyRoutes:
         try:
             return 200, {"now": format_time(self._scheduler.advance(body.advance, account))}
         except ClockOutOfRange as error:
+            owner = "" if error.account is None else f" of {TWILIO.format_sid(ResourceType.ACCOUNT, error.account)}"
             raise ControlError(
-                400, "advance: the clock would exceed the latest date that can be represented", "advance"
+                400, f"advance: the clock{owner} would exceed the latest date that can be represented", "advance"
             ) from error
 
     def _wait_until_idle(self, request: ServerRequest, _sid: str) -> Result:
@@ -158,6 +160,7 @@ class TelephonyRoutes:
         return _left_result(self._scheduler.settle(body.timeout, account, is_advancing=body.advance))
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
+        """Delete what an account has. Its clock keeps its time, which never goes back (C-338)."""
         account = self._registry.account(read_body(ControlRequest, request).account_id)
         self._scheduler.run()
         self._telephony.reset(account)

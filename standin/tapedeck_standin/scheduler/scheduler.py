@@ -14,7 +14,7 @@ from tapedeck_standin.aws.account_queues import AccountQueueSource
 from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.open_work import OpenWork
 from tapedeck_standin.callbacks.callback_log import CallbackLog
-from tapedeck_standin.clock import ClockOutOfRange, VirtualClock, time_of, working_for
+from tapedeck_standin.clock import VirtualClock, time_of, working_for
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
 from tapedeck_standin.scheduler.reconciliations import Reconciliations
 from tapedeck_standin.scheduler.work_left import UnfinishedWork, WorkLeft
@@ -125,8 +125,7 @@ class Scheduler:
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
         """
-        if not self._clock.can_advance(seconds, account):
-            raise ClockOutOfRange
+        self._clock.check_advance(seconds, account)
         # --8<-- [start:advance]
         deadline = time.monotonic() + (MAX_ADVANCE_WAIT_SECONDS if max_wait is None else max_wait)
         left = round(seconds * 1000)
