@@ -14,6 +14,7 @@ LAYER: Final = ROOT / "layers" / "shared"
 PACKAGE: Final = LAYER / "tapedeck"
 DYNAMODB_MEMORY: Final = ROOT / "packages" / "dynamodb-memory"
 PROTOCOL: Final = ROOT / "engine" / "protocol" / "tapedeck_protocol"
+CALLFLOW: Final = ROOT / "engine" / "callflow" / "tapedeck_callflow"
 STANDIN: Final = ROOT / "standin" / "tapedeck_standin"
 FUNCTIONS: Final = sorted((ROOT / "functions").glob("*/app.py"))
 OPERATIONS: Final = [path.parent.name for path in FUNCTIONS]

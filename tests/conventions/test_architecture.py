@@ -12,7 +12,7 @@ import pytest
 
 from tapedeck.http.routes import is_engine_path
 from tests.client import ROOT, TEMPLATE
-from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, PROTOCOL, STANDIN, Module, modules
+from tests.conventions.sources import CALLFLOW, DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, PROTOCOL, STANDIN, Module, modules
 
 # --8<-- [start:layers]
 MAY_IMPORT: Final = {
@@ -159,7 +159,9 @@ def _import_graph(sources: Iterable[Module], root: Path) -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("package", [PACKAGE, PROTOCOL, STANDIN, DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "package", [PACKAGE, PROTOCOL, CALLFLOW, STANDIN, DYNAMODB_MEMORY / "src"], ids=lambda path: path.name
+)
 def test_modules_import_each_other_in_no_circle(package: Path) -> None:
     """The imports between modules form an acyclic graph."""
     root = package if package.name == "src" else package.parent
@@ -204,6 +206,18 @@ def test_the_engine_protocol_is_independent() -> None:
         if name.partition(".")[0]
         not in sys.stdlib_module_names
         | (set() if module.path.stem == "evidence" else {"pydantic", "pydantic_core", "tapedeck_protocol"})
+    ]
+    assert foreign == []
+
+
+def test_call_flows_are_independent() -> None:
+    """Call flows import the standard library alone, and of it neither I/O, clock, threads nor randomness."""
+    forbidden = {"asyncio", "http", "io", "logging", "os", "random", "secrets", "socket", "sys", "threading", "time"}
+    foreign = [
+        f"{module}: {name}"
+        for module in modules(CALLFLOW)
+        for name in module.imports()
+        if name.partition(".")[0] not in (sys.stdlib_module_names - forbidden) | {"tapedeck_callflow"}
     ]
     assert foreign == []
 

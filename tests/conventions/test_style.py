@@ -14,7 +14,17 @@ from tapedeck.dialects import errors
 from tapedeck.http.routes import PREFIXES, SUFFIX, is_engine_path
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, ROOT, TEMPLATE
-from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, OPERATIONS, PACKAGE, PROTOCOL, Module, files, modules
+from tests.conventions.sources import (
+    CALLFLOW,
+    DYNAMODB_MEMORY,
+    FUNCTIONS,
+    OPERATIONS,
+    PACKAGE,
+    PROTOCOL,
+    Module,
+    files,
+    modules,
+)
 
 ROUTED: Final = {route.operation for route in TEMPLATE.routes if not is_engine_path(route.path or "")}
 """Functions of the vendors' APIs."""
@@ -70,7 +80,7 @@ def test_a_function_is_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", [PACKAGE, PROTOCOL, ROOT / "standin", DYNAMODB_MEMORY / "src"], ids=lambda path: path.name
+    "folder", [PACKAGE, PROTOCOL, CALLFLOW, ROOT / "standin", DYNAMODB_MEMORY / "src"], ids=lambda path: path.name
 )
 def test_modules_are_short(folder: Path) -> None:
     """No file has more than 400 lines."""
