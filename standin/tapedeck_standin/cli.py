@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Final, Literal, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
@@ -39,6 +40,9 @@ CHOOSE_PORTS: Final = "Choose other ports with --port and --https-port, or with 
 
 _SIGNAL_SECONDS: Final = 0.5
 """Interval at which a signal is noticed that did not interrupt the main thread."""
+
+_USAGE_ERROR: Final = 2
+"""Exit code for invalid options and variables, as click has it."""
 
 _STDIN: Final = 0
 _READ_AT_ONCE: Final = 65_536
@@ -112,7 +116,7 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--seed", type=int, envvar="TAPEDECK_SEED", show_envvar=True,
-    help="Make ids and times reproducible. The clock is frozen.",
+    help="Make ids and times reproducible. The clock is frozen; --clock running is refused.",
 )  # fmt: skip
 @click.option(
     "--clock", type=click.Choice(["running", "frozen"]), default="running", envvar="TAPEDECK_CLOCK", show_default=True,
@@ -188,13 +192,17 @@ def serve(
         raise click.UsageError(
             "--seed needs --engine simulated or none: an external engine follows real time, so nothing is reproducible"
         )
+    if seed is not None and clock == "running" and _is_given("clock"):
+        raise click.UsageError(
+            "--seed needs a frozen clock, because times that pass are not reproducible: leave out --clock running"
+        )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit_on_signal)
     if end_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     gc.disable()  # until everything is imported, which is no garbage
     # Set the environment before any module reads it; heavy modules are imported only here.
-    from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
+    from tapedeck_standin.aws.backend import DatabaseUnavailable, InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
     isolate_aws_environment()
     from tapedeck.domain.account import ConfirmUpdates  # noqa: PLC0415
@@ -220,10 +228,17 @@ def serve(
             _wait_for_signal()
     except OSError as error:
         _fail(f"{error.filename} is in use. {CHOOSE_PORTS}" if error.errno == errno.EADDRINUSE else str(error))
-    except (InvalidSetting, InvalidFixtures) as error:
+    except InvalidSetting as error:
+        _fail(str(error), _USAGE_ERROR)
+    except (DatabaseUnavailable, InvalidFixtures) as error:
         _fail(str(error))
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} has this account with another token")
+
+
+def _is_given(name: str) -> bool:
+    """Whether an option of the current command was given, by the command line or by its variable."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 _URL: Final = click.option(
@@ -305,6 +320,6 @@ def _report(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 1) -> NoReturn:
     click.echo(f"tapedeck: {message}", err=True)
-    raise SystemExit(1)
+    raise SystemExit(code)

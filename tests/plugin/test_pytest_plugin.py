@@ -237,7 +237,7 @@ def test_the_marker_chooses_the_server(tmp_path: Path, workers: tuple[str, ...])
     assert {(kind, given) for kind, _, given in seen} == {
         ("plain", f"{options} --clock frozen"),
         ("running", f"{options} --clock running"),
-        ("seed", f"{options} --seed 7"),
+        ("seed", f"{options} --seed 7 --clock frozen"),
     }
     urls = {kind: {url for other, url, _ in seen if other == kind} for kind, _, _ in seen}
     assert {kind: len(found) for kind, found in urls.items()} == {"plain": 1, "running": 1, "seed": 3}
@@ -355,13 +355,25 @@ def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
     assert message in ran.stdout
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "localhost:9", "127.0.0.1"])
-def test_an_unreachable_url_names_the_variable(tmp_path: Path, url: str) -> None:
+def test_an_unreachable_url_names_the_variable(tmp_path: Path) -> None:
     """If no stand-in responds at `TAPEDECK_URL`, the error names the variable."""
+    url = "http://127.0.0.1:9"
     ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_URL=url)
     assert ran.returncode == 1
     message = f"NotReached: No stand-in responds at {url}: start one there, set TAPEDECK_URL to the URL of a running "
     assert message in ran.stdout
+
+
+@pytest.mark.parametrize("url", ["localhost:9", "127.0.0.1", "ftp://localhost:9", "http://", "http://[::1"])
+def test_what_is_no_url_names_the_variable_and_the_form(url: str) -> None:
+    """If `TAPEDECK_URL` is no URL with http or https, the error says so, with an example."""
+    from pytest_tapedeck.server import NotReached, connect
+
+    with pytest.raises(NotReached) as raised:
+        connect(url)
+    assert str(raised.value) == (
+        f"TAPEDECK_URL must be the URL of a running stand-in, such as http://localhost:3000, not '{url}'."
+    )
 
 
 def test_the_plugin_imports_no_server_modules() -> None:

@@ -73,6 +73,17 @@ def test_a_damaged_file_is_replaced(cache: Path, content: str) -> None:
     assert names_of() == made
 
 
+@pytest.mark.parametrize("given", ["", "relative", "./cache"])
+def test_a_relative_cache_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """With an empty or a relative XDG_CACHE_HOME, the cache is that of the home folder (C-305)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    names_of()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert len(list((tmp_path / "home" / ".cache" / "tapedeck").glob("*.pem"))) == 1
+
+
 def test_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the cache cannot be written, each start makes a certificate."""
     (tmp_path / "file").touch()

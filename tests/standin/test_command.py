@@ -394,10 +394,22 @@ def test_invalid_options_are_reported(command: Callable[..., Result], arguments:
 
 
 def test_invalid_setting_is_reported(command: Callable[..., Result]) -> None:
-    """An invalid setting is reported in one line with exit code 1."""
+    """An invalid setting is reported in one line with exit code 2, as an invalid option is (C-341)."""
     result = command("serve", "--port", "0", "--https-port", "0", TAPEDECK_MEDIA_ACCESS="public")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "tapedeck: TAPEDECK_MEDIA_ACCESS must be authenticated or vendor\n"
+
+
+@pytest.mark.parametrize(
+    "url", ["notaurl", "localhost:8000", "http://", "http://localhost:99999", "http://[::1", "http://local host:1"]
+)
+def test_a_database_needs_a_url(command: Callable[..., Result], url: str) -> None:
+    """An address of a database that is no URL is reported in one line with exit code 2 (C-341)."""
+    result = command("serve", "--port", "0", "--https-port", "0", AWS_ENDPOINT_URL_DYNAMODB=url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "tapedeck: AWS_ENDPOINT_URL_DYNAMODB must be the URL of a database, such as http://localhost:8000\n"
+    )
 
 
 @pytest.mark.parametrize("spelling", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])

@@ -245,7 +245,7 @@ def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
 @pytest.mark.ci
 def test_clock_cannot_pass_the_year_9999() -> None:
     """An advance past the year 9999 is 400, and the stand-in still works."""
-    with running_standin("--seed", "1") as (standin, _):
+    with running_standin("--seed", "1", "--clock", "frozen") as (standin, _):
         control = ControlClient(standin)
         answers = [control.post("/clock", {"advance": MAX_ADVANCE_SECONDS}) for _ in range(800)]
         first = next(answer for answer in answers if answer.status != 200)
@@ -404,6 +404,7 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--allow-host", "http://tapedeck"), "is not a host: use a name or an address"),
         (("--proxy-host", "*"), "'*' is not a host: use a name or an address without a scheme or port"),
         (("--engine", "external", "--seed", "1"), "--seed needs --engine simulated or none"),
+        (("--clock", "running", "--seed", "1"), "--seed needs a frozen clock"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
     ],
 )
@@ -412,6 +413,14 @@ def test_invalid_options_are_reported(arguments: tuple[str, ...], message: str) 
     result = CliRunner(mix_stderr=False).invoke(cli.main, ("serve", *arguments))
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_seed_refuses_a_running_clock_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running clock that the environment chooses is refused with a seed, too (C-340)."""
+    monkeypatch.setenv("TAPEDECK_CLOCK", "running")
+    result = CliRunner(mix_stderr=False).invoke(cli.main, ("serve", "--seed", "1"))
+    assert result.exit_code == 2
+    assert "--seed needs a frozen clock" in result.stderr
 
 
 def test_settings_of_a_connector_are_printed() -> None:

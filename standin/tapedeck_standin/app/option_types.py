@@ -1,9 +1,7 @@
 """The types of the command line's options: what they accept, and the usage errors of other values."""
 
 import re
-from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -11,6 +9,7 @@ from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.settings import STANDIN_ACCOUNT
+from tapedeck_standin.http.addresses import is_http_url
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
@@ -61,11 +60,11 @@ class HttpUrl(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the URL; fail with a usage error if it is malformed."""
-        with suppress(ValueError):  # an invalid IPv6 address or port
-            parts = urlsplit(value)
-            if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-                return value
-        return self.fail("must have the form http://host:port or https://host:port", param, ctx)
+        return (
+            value
+            if is_http_url(value)
+            else self.fail("must have the form http://host:port or https://host:port", param, ctx)
+        )
 
 
 class HostMap(click.ParamType):

@@ -1,6 +1,7 @@
 """Start and stop the stand-in: ports, AWS emulation, account and application."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -19,12 +20,20 @@ from tapedeck_standin.app.container import AppOptions, build_application
 from tapedeck_standin.app.determinism import START, OrderedIds, SeededRandom
 from tapedeck_standin.app.engines import EngineMode
 from tapedeck_standin.app.paths import find_root
-from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws
+from tapedeck_standin.aws.backend import (
+    DATABASE,
+    INVALID_DATABASE,
+    LOOPBACK_HOSTS,
+    RETRY_HOURS,
+    VENDOR,
+    InvalidSetting,
+    emulated_aws,
+)
 from tapedeck_standin.aws.template import STACK, Template
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.fixtures import Fixtures
 from tapedeck_standin.http import certificates
-from tapedeck_standin.http.addresses import LOOPBACK, Addresses, client_host, host_names, is_loopback
+from tapedeck_standin.http.addresses import LOOPBACK, Addresses, client_host, host_names, is_http_url, is_loopback
 from tapedeck_standin.http.server import Server
 
 
@@ -107,8 +116,12 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     Raises:
         OSError: a port is in use (`filename` is `host:port`), or the certificate cannot be written.
         TokenDiffers: the external database has the account with another token.
-        InvalidSetting: the external database does not respond, or a variable has an invalid value.
+        InvalidSetting: an environment variable has an invalid value.
+        DatabaseUnavailable: the external database does not respond.
     """
+    database = os.environ.get(DATABASE)
+    if database and not is_http_url(database):
+        raise InvalidSetting(INVALID_DATABASE)
     root = find_root()
     template = Template.load(root / "template.yaml")
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None

@@ -21,6 +21,8 @@ from tapedeck_standin.aws.template import Template
 DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
 """Environment variable: the endpoint of another DynamoDB, such as DynamoDB Local."""
 
+INVALID_DATABASE: Final = f"{DATABASE} must be the URL of a database, such as http://localhost:8000"
+
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
 """Environment variable: who may fetch media, `vendor` as with the vendors or `authenticated` as in a deployment."""
 
@@ -61,7 +63,11 @@ _ENVIRONMENT: Final = {
 
 
 class InvalidSetting(Exception):
-    """An environment variable has an invalid value; the message names it and the accepted values."""
+    """An environment variable has an invalid value; the message names it and the accepted values (C-341)."""
+
+
+class DatabaseUnavailable(Exception):
+    """The other database does not respond, or cannot be reached without the extra `aws`; the message says which."""
 
 
 def isolate_aws_environment() -> None:
@@ -104,8 +110,8 @@ def emulated_aws(
         clock: dates the records of the tables in memory, in milliseconds.
 
     Raises:
-        InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value; or the other database does not respond, or cannot
-            be reached without the extra `aws`.
+        InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value, or `AWS_ENDPOINT_URL_DYNAMODB` is no URL.
+        DatabaseUnavailable: the other database does not respond, or cannot be reached without the extra `aws`.
     """
     variables = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
     open_database = _open_other_database if os.environ.get(DATABASE) else partial(_open_memory, clock)
@@ -139,10 +145,13 @@ def _open_other_database(template: Template) -> Database:
 
         from tapedeck.adapters.clients import make_client  # noqa: PLC0415
     except ImportError as error:
-        raise InvalidSetting(f"{DATABASE} needs botocore: install tapedeck-api[aws]") from error
+        raise DatabaseUnavailable(f"{DATABASE} needs botocore: install tapedeck-api[aws]") from error
     session = Session()
     config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
-    client: Any = session.create_client("dynamodb", config=config)
+    try:
+        client: Any = session.create_client("dynamodb", config=config)
+    except ValueError as error:  # a host that is none
+        raise InvalidSetting(INVALID_DATABASE) from error
 
     def stream_of(table: str) -> Changes:
         streams = session.create_client("dynamodbstreams", endpoint_url=os.environ[DATABASE])
@@ -151,7 +160,7 @@ def _open_other_database(template: Template) -> Database:
     try:
         return client, make_client, stream_of, template.create_tables(client)
     except BotoCoreError as error:
-        raise InvalidSetting(f"the database does not respond: {error}") from error
+        raise DatabaseUnavailable(f"the database does not respond: {error}") from error
 
 
 def _media_access() -> str:

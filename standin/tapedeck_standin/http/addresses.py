@@ -4,9 +4,11 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -39,6 +41,14 @@ class Addresses:
 def is_vendor_name(name: str) -> bool:
     """Whether a name in lower case is one of a vendor's API."""
     return _VENDOR_NAME.fullmatch(name) is not None
+
+
+def is_http_url(url: str) -> bool:
+    """Whether a text is an absolute URL with `http` or `https` and a host."""
+    with suppress(ValueError):  # an invalid IPv6 address or port
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    return False
 
 
 def split_authority(authority: str) -> tuple[str, int | None] | None:

@@ -57,7 +57,9 @@ def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tapedeck"
+    """Return the folder of the kept certificates; as its specification says, a relative `XDG_CACHE_HOME` is ignored."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path("~/.cache").expanduser()) / "tapedeck"
 
 
 def _load(kept: Path) -> tuple[str, ssl.SSLContext] | None:

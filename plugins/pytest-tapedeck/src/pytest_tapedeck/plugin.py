@@ -97,7 +97,7 @@ def _options_of(marker: pytest.Mark | None) -> tuple[str, ...]:
     if seed is not None:
         if clock == "running":
             raise pytest.UsageError("the marker tapedeck: with a seed, the clock is frozen")
-        return ("--seed", str(seed))
+        return ("--seed", str(seed), "--clock", "frozen")
     return ("--clock", clock or "frozen")
 
 

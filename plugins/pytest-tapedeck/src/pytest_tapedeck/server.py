@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_tapedeck.client import Refused, send_control_request
 
@@ -35,7 +36,7 @@ class NotStarted(Exception):
 
 
 class NotReached(Exception):
-    """No stand-in responds at the URL in TAPEDECK_URL."""
+    """TAPEDECK_URL is no URL, or no stand-in responds there."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ def connect(url: str) -> Server:
     """Return the running stand-in at this URL.
 
     Raises:
-        NotReached: none responds there.
+        NotReached: none responds there, or this is no URL.
     """
+    if not _is_http_url(url):
+        raise NotReached(f"{URL} must be the URL of a running stand-in, such as http://localhost:3000, not {url!r}.")
     try:
         send_control_request(url, "GET", "/health")
     except (OSError, HTTPException, ValueError, Refused) as error:
@@ -72,6 +75,14 @@ def connect(url: str) -> Server:
             "or unset it to let the plugin start one."
         ) from error
     return Server(url)
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 @contextmanager
