@@ -3,6 +3,7 @@
 A thread says with `working_for` in the name of which account it works; the clock shows this account's time.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -86,6 +87,9 @@ class VirtualClock:
         self._own: dict[str | None, int] = {}
         """By how much each account is ahead of the time of all."""
         self._moved = threading.Condition()
+        self._sleeping: dict[int, tuple[str | None, float]] = {}
+        """Of each thread that sleeps, by its id, the account and when it goes on (milliseconds)."""
+        self._went_on: dict[int | None, float] = {}
 
     # --8<-- [start:clock]
     def __call__(self) -> int:
@@ -132,9 +136,30 @@ class VirtualClock:
         """Sleep for this many seconds, or less if this thread's account is advanced meanwhile."""
         until, deadline = self() + seconds * 1000, time.monotonic() + seconds
         with self._moved:
-            # The clock may be frozen: the real deadline ends the wait.
-            while self() < until and (left := deadline - time.monotonic()) > 0:
-                self._moved.wait(left)
+            self._sleeping[threading.get_ident()] = current_account(), until
+            try:
+                # The clock may be frozen: the real deadline ends the wait.
+                while self() < until and (left := deadline - time.monotonic()) > 0:
+                    self._moved.wait(left)
+            finally:
+                del self._sleeping[threading.get_ident()]
+                self._went_on[threading.get_ident()] = time.monotonic()
+
+    def went_on_at(self, thread: int | None) -> float:
+        """Return when a thread has gone on after its last sleep (monotonic seconds); 0 if it has not slept."""
+        return self._went_on.get(thread, 0.0)
+
+    def threads_asleep(self) -> set[int | None]:
+        """Return the ids of the threads that sleep, and do not go on before their account is advanced."""
+        with self._moved:
+            sleeping = dict(self._sleeping)
+        return {thread for thread, (account, until) in sleeping.items() if until > time_of(self, account)}
+
+    def ends_of_sleeps(self, account: str) -> list[int]:
+        """Return when the threads of an account go on that sleep (milliseconds)."""
+        with self._moved:
+            ends = [math.ceil(until) for owner, until in self._sleeping.values() if owner == account]
+        return [end for end in ends if end > time_of(self, account)]
 
     # --8<-- [end:clock]
 

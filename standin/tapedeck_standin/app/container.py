@@ -183,8 +183,9 @@ def build_application(
         else None
     )
     callback_source = ReorderingDeliverer(partial(invoke, "deliver_callback"), queues.callbacks, callback_log, faults)
+    finishing = AccountQueueSource(queues.finishing, partial(invoke, "finish_recording"))
     unfinished = UnfinishedWork(
-        engine, standard_queues, queues.finishing, queues.callbacks, callback_source, callback_log, clock,
+        engine, standard_queues, finishing, queues.callbacks, callback_source, callback_log, clock,
         AccountDeliveries(database, open_work), AccountPendingWork(database, open_work), open_work,
     )  # fmt: skip
     scheduler = Scheduler(
@@ -194,8 +195,8 @@ def build_application(
         ),
         open_work,
         engine,
-        AccountQueueSource(queues.finishing, partial(invoke, "finish_recording")),
-        CallbackWorkers(queues.callbacks, callback_source),
+        finishing,
+        CallbackWorkers(queues.callbacks, callback_source, clock),
         callback_log,
         unfinished,
         Reconciliations(

@@ -1,9 +1,9 @@
 """Queues of messages about accounts: one queue for each account, by the account's clock (C-315)."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import QueueMessage
@@ -65,6 +65,10 @@ class AccountQueues(Generic[QueueT]):
                 self._queues[account] = self._make(partial(time_of, self._clock, account), account)
             return self._queues[account]
 
+    def now_of(self, account: str) -> int:
+        """Return the time of an account, which is that of its queue (milliseconds)."""
+        return time_of(self._clock, account)
+
     def used(self, account: str | None = None) -> list[tuple[str, QueueT]]:
         """Return the accounts that have messages (None: all of them, else this one), with their queues."""
         with self._lock:
@@ -80,17 +84,44 @@ class AccountQueueSource:
 
     Args:
         queues: the queues.
-        handler: the function that gets the messages, by the clock of their account.
+        handler: the function that gets the messages, by the clock of their account. Accounts have threads of their own.
     """
 
     def __init__(self, queues: AccountQueues[MemoryStandardQueue], handler: Handler) -> None:
         self._queues = queues
         self._handler = handler
+        self._lock = threading.Lock()
+        self._in_work: set[str] = set()
+        """Bodies of the messages that the function has now."""
 
-    def run_once(self) -> bool:
-        """Deliver one message of each account; return whether there was one."""
-        was_busy = False
-        for account, queue in self._queues.used():
-            with working_for(account):
-                was_busy = StandardQueueSource(queue, self._handler).run_once() or was_busy
-        return was_busy
+    def accounts_waiting(self) -> set[str]:
+        """Return the accounts with messages that can be delivered now."""
+        return {account for account, queue in self._queues.used() if queue.waiting}
+
+    def run_once(self, account: str) -> bool:
+        """Deliver one message of an account; return whether there was one."""
+        with working_for(account):
+            return StandardQueueSource(self._queues.of(account), self._handle).run_once()
+
+    def messages(self, account: str | None) -> list[tuple[str, str, int]]:
+        """Return account and body of each message of an account (None: of all), and when it is due (milliseconds).
+
+        A message that the function has now is due now, although its queue hides it.
+        """
+        found = [(owner, *each) for owner, queue in self._queues.used(account) for each in queue.visible_times]
+        with self._lock:
+            in_work = set(self._in_work)
+        return [
+            (owner, body, min(visible, self._queues.now_of(owner)) if body in in_work else visible)
+            for owner, body, visible in found
+        ]
+
+    def _handle(self, event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
+        bodies = {record["body"] for record in event["Records"]}
+        with self._lock:
+            self._in_work |= bodies
+        try:
+            return self._handler(event, context)
+        finally:
+            with self._lock:
+                self._in_work -= bodies

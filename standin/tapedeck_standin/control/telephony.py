@@ -162,7 +162,7 @@ class TelephonyRoutes:
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
         """Delete what an account has. Its clock keeps its time, which never goes back (C-338)."""
         account = self._registry.account(read_body(ControlRequest, request).account_id)
-        self._scheduler.run()
+        self._scheduler.run(account)
         self._telephony.reset(account)
         self._forget(account)
         return 204, None

@@ -1,14 +1,17 @@
 """Run the background functions from the stream, the queues and the clock, as Lambda would.
 
-One thread at a time runs everything except callback deliveries, which have separate threads.
+One thread at a time runs everything except callback deliveries and the encoding of media, which have threads of
+their own for each account.
 """
 
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from tapedeck_standin.aws.account_queues import AccountQueueSource
 from tapedeck_standin.aws.event_sources import StreamSource
@@ -16,9 +19,13 @@ from tapedeck_standin.aws.open_work import OpenWork
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.clock import VirtualClock, time_of, working_for
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
+from tapedeck_standin.scheduler.media_workers import MediaWorkers
 from tapedeck_standin.scheduler.reconciliations import Reconciliations
 from tapedeck_standin.scheduler.work_left import UnfinishedWork, WorkLeft
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
+
+if TYPE_CHECKING:
+    from tapedeck.domain.delivery import CallbackDelivery
 
 IDLE_SECONDS: Final = 0.05
 """Polling interval of the background thread; `wake` shortens it."""
@@ -65,7 +72,6 @@ class Scheduler:
         self._stream = stream
         self._open_work = open_work
         self._engine = engine
-        self._finishing = finishing
         self._callback_workers = callback_workers
         self._callback_log = callback_log
         self._unfinished = unfinished
@@ -73,9 +79,9 @@ class Scheduler:
         self._clock = clock
         self._background_context = background_context
         self._lock = threading.Lock()
-        self._media_lock = threading.Lock()
         self._stopping = threading.Event()
         self._wake_event = threading.Event()
+        self._media_workers = MediaWorkers(engine, finishing, self.wake, background_context)
         self._advance_locks: dict[str | None, threading.Lock] = {}
         self._changed: set[str] = set()
         """The accounts with new records in the stream, whose events that were not applicable may be so now."""
@@ -86,23 +92,38 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the background thread and the callback workers."""
+        """Stop the background thread and the workers."""
         self._stopping.set()
         self._wake_event.set()
         if self._thread.is_alive():
             self._thread.join(IDLE_SECONDS * 40)
+        self._media_workers.stop()
         self._callback_workers.stop()
 
     def wake(self) -> None:
         """Make the background thread look for work at once."""
         self._wake_event.set()
 
-    def run(self) -> None:
-        """Run all background work that is due, except callback deliveries."""
-        with self._media_lock:
+    def run(self, account: str | None = None, deadline: float | None = None) -> bool:
+        """Run all background work that is due, except callbacks; of media, wait for those of an account (None: of all).
+
+        Args:
+            account: the account; the media of others go on in their own threads (C-306).
+            deadline: when to stop waiting, by `time.monotonic`; None: when the media are finished.
+
+        Returns:
+            whether the media are finished.
+        """
+        self.run_without_media()
+        while running := self._media_workers.start_due(account):
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            done, unfinished = futures.wait(running, left)
+            for each in done:
+                each.result()
             self.run_without_media()
-            while self._finish_media():
-                self.run_without_media()
+            if unfinished:
+                return False
+        return True
 
     def run_without_media(self) -> bool:
         """Run the work that is due, except callbacks and the slow encoding of media; return whether there was some."""
@@ -119,8 +140,10 @@ class Scheduler:
     def advance(self, seconds: float, account: str | None, max_wait: float | None = None) -> int:
         """Advance an account's time (None: that of all) from one due time to the next; return the new time.
 
-        After each step, waits for the callback retries that became due, for at most `max_wait` real seconds (None:
-        MAX_ADVANCE_WAIT_SECONDS). No other account's time moves, and nothing of it is waited for.
+        Before each step, waits until the media that are due are finished (C-306), and the queued callbacks attempted
+        (C-307); for callbacks at most MAX_ADVANCE_WAIT_SECONDS. No other account's time moves, and nothing of it is
+        waited for. With `max_wait` it waits for media and callbacks at most for so many real seconds; if the media are
+        not finished then, the clock stays where it is.
 
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
@@ -128,18 +151,22 @@ class Scheduler:
         self._clock.check_advance(seconds, account)
         # --8<-- [start:advance]
         deadline = time.monotonic() + (MAX_ADVANCE_WAIT_SECONDS if max_wait is None else max_wait)
-        left = round(seconds * 1000)
+        left, media_deadline = round(seconds * 1000), None if max_wait is None else deadline
         with self._advance_locks.setdefault(account, threading.Lock()):
-            self.run()  # earlier events belong to the time before the advance
-            while (step := self._milliseconds_until_due(account)) is not None:
-                if step > left or time.monotonic() >= deadline:
+            due: Sequence[CallbackDelivery] = ()
+            while True:
+                if not self.run(account, media_deadline):
+                    return time_of(self._clock, account)
+                self.wake()
+                self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
+                if left:
+                    self._callback_workers.wait(account, deadline)  # they belong to the time before the step
+                step = self._milliseconds_until_due(account)
+                if step is None or step > left or time.monotonic() >= deadline:
                     break
                 self._advance_clock(step, account)
                 left -= step
                 due = self._reconciliations.due_retries(account)
-                self.run()
-                self.wake()
-                self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
             now = self._advance_clock(left, account)
         # --8<-- [end:advance]
         self.wake()
@@ -155,9 +182,7 @@ class Scheduler:
         """
         deadline = time.monotonic() + seconds
         while True:
-            self.run()
-            found = self._unfinished.in_memory(account)
-            left = [work for work in found if work.is_due(time_of(self._clock, work.account))]
+            left = self._look(account, deadline, partial(self._find_due, account))
             if not (left or self._has_changed(account)) or time.monotonic() >= deadline:
                 return left
             self._pause(IDLE_SECONDS)
@@ -172,7 +197,8 @@ class Scheduler:
         deadline, limits = time.monotonic() + seconds, dict[str, int]()
         before: list[WorkLeft] | None = None
         while True:
-            left, remaining = self._find_left(account), deadline - time.monotonic()
+            left = self._look(account, deadline, partial(self._find_left, account))
+            remaining = deadline - time.monotonic()
             if not left or remaining <= 0:
                 return left
             wait, first = min(((self._wait_for(work), work) for work in left), key=lambda each: each[0])
@@ -188,9 +214,21 @@ class Scheduler:
 
     # --8<-- [end:settle]
 
+    def _look(self, account: str | None, deadline: float, find: Callable[[], list[WorkLeft]]) -> list[WorkLeft]:
+        """Run what is due, and return what `find` then finds."""
+        # Media that were just finished when the deadline came have effects that are not known yet: look again.
+        while not self.run(account, deadline):
+            if found := find():
+                return found
+        return find()
+
+    def _find_due(self, account: str | None) -> list[WorkLeft]:
+        """Return what is under way and due."""
+        found = self._unfinished.in_memory(account)
+        return [work for work in found if work.is_due(time_of(self._clock, work.account))]
+
     def _find_left(self, account: str | None) -> list[WorkLeft]:
         """Return what is under way, the next due first; looks into the store only if there is nothing in memory."""
-        self.run()
         found = self._unfinished.in_memory(account) + self._unfinished.for_engines(account)
         # Only the reconciler queues what this process does not know.
         found = found or self._unfinished.in_store(account, self._reconciliations.next_run)
@@ -210,11 +248,6 @@ class Scheduler:
     def _pause(self, seconds: float) -> None:
         self._wake_event.set()
         time.sleep(seconds)
-
-    def _finish_media(self) -> bool:
-        with self._background_context(), working_for(None):
-            was_busy = self._engine is not None and self._engine.finish_due_media()
-            return self._finishing.run_once() or was_busy
 
     def _milliseconds_until_due(self, account: str | None) -> int | None:
         """Return the milliseconds until the next due time of an account (None: of any); None if nothing is due."""
@@ -237,9 +270,9 @@ class Scheduler:
             # Media that are due already wait for an event.
             if capture.due_at is not None and capture.due_at > now:
                 yield capture.due_at
-        for _, queue in self._unfinished.finishing.used(account):
-            if (visible := queue.next_due()) is not None:
-                yield visible
+        for _, _, visible in self._unfinished.finishing.messages(account):
+            yield visible
+        yield from self._clock.ends_of_sleeps(account)
 
     def _advance_clock(self, milliseconds: int, account: str | None) -> int:
         with self._lock:  # no background work is running
@@ -265,7 +298,8 @@ class Scheduler:
                 looked_at = time.monotonic()
                 self._reconciliations.look_at(None)
             try:
-                self.run()
+                self.run_without_media()
+                self._media_workers.start_due()
                 self._callback_workers.start_due()
             except Exception:  # noqa: BLE001 - one failure must not end the thread
                 traceback.print_exc()

@@ -11,10 +11,10 @@ from tapedeck.domain.pending_work import MEDIA_TIMEOUT_SECONDS
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.ports.changes import PendingWorkStore
 from tapedeck.ports.deliveries import DeliveryStore
-from tapedeck_standin.aws.account_queues import AccountQueues
+from tapedeck_standin.aws.account_queues import AccountQueues, AccountQueueSource
 from tapedeck_standin.aws.open_work import OpenWork
 from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.callbacks.callback_log import CallbackLog, CallbackLogEntry
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 from tapedeck_standin.clock import MAX_TIME_MS, VirtualClock, time_of
@@ -62,7 +62,7 @@ class UnfinishedWork:
 
     engine: SimulatedEngine | None
     engine_queues: MemoryEngineQueues
-    finishing: AccountQueues[MemoryStandardQueue]
+    finishing: AccountQueueSource
     callbacks: AccountQueues[MemoryQueue]
     deliverer: ReorderingDeliverer
     callback_log: CallbackLog
@@ -123,10 +123,8 @@ class UnfinishedWork:
             yield WorkLeft(capture.account, ResourceType.RECORDING, capture.recording, WorkKind.MEDIA, capture.due_at)
 
     def _conversions(self, account: str | None) -> Iterator[WorkLeft]:
-        for owner, queue in self.finishing.used(account):
-            for body, visible in queue.visible_times:
-                recording = json.loads(body)["recording"]
-                yield WorkLeft(owner, ResourceType.RECORDING, recording, WorkKind.CONVERSION, visible)
+        for owner, body, due in self.finishing.messages(account):
+            yield WorkLeft(owner, ResourceType.RECORDING, json.loads(body)["recording"], WorkKind.CONVERSION, due)
 
     def _events(self, account: str | None) -> Iterator[WorkLeft]:
         for event, due in self.engine.outbox.waiting(account) if self.engine is not None else ():

@@ -181,12 +181,17 @@ class SimulatedEngine:
             self._log("engine: another session of this engine was opened; this one ends")
         return True
 
-    def finish_due_media(self) -> bool:
-        """Write and upload the media that are due, which may be slow; return whether any were finished."""
-        # Tapedeck must know that a capture has stopped before it accepts the media.
-        ready = [capture for capture in self._recordings.due() if not self.outbox.waits_for(self._subject(capture))]
+    def accounts_with_due_media(self) -> set[str]:
+        """Return the accounts for which `finish_due_media` has something to do."""
+        return {capture.account for capture in self._ready(None)}
+
+    def finish_due_media(self, account: str | None = None) -> bool:
+        """Write and upload the media of an account (None: of all) that are due; return whether any were finished.
+
+        May be slow. Threads may do it at the same time, each for another account.
+        """
         was_busy = False
-        for capture in ready:
+        for capture in self._ready(account):
             with self._lock:
                 is_known = capture.recording in self._recordings.captures
             with working_for(capture.account):
@@ -213,6 +218,12 @@ class SimulatedEngine:
         with self._lock:
             self._recordings.forget(account)
             self.outbox.forget(account)
+
+    def _ready(self, account: str | None) -> list[Capture]:
+        """Return the captures of an account (None: of all) whose media can be finished now."""
+        due = [capture for capture in self._recordings.due() if account in {None, capture.account}]
+        # Tapedeck must know that a capture has stopped before it accepts the media.
+        return [capture for capture in due if not self.outbox.waits_for(self._subject(capture))]
 
     def _process(self, body: str) -> None:
         """Carry out one command; one that cannot be read, or of another protocol, is logged and counted (C-278)."""
