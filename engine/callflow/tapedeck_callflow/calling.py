@@ -165,7 +165,7 @@ def _request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Request | None:
             parameters["DialSipResponseCode"] = str(ended.sip_code)
         if ended.sip_call_id:
             parameters["DialSipCallId"] = ended.sip_call_id
-    if ended.recorded_ms is not None:
+    if ended.recorded_ms is not None and run.facts.dialect == "twilio":
         parameters["RecordingDuration"] = str(ended.recorded_ms // SECOND_MS)
     return run.resolve(
         verb.action,

@@ -164,6 +164,17 @@ class CallbackDialect(ABC):
     retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]]
     """The failures to retry, by keyword of the fragment's field `rp` (separated by commas)."""
 
+    user_agent: ClassVar[str]
+    """The client's name in requests for instructions."""
+    max_instruction_redirects: ClassVar[int]
+    """How many redirects of a request for instructions are followed."""
+    repeats_instructions: ClassVar[bool]
+    """Whether a request for instructions is repeated when there was no connection."""
+    keeps_cookies: ClassVar[bool]
+    """Whether the cookies of an application are returned to it during a call."""
+    dial_reports_recording_sid: ClassVar[bool]
+    """Whether the request after a `<Dial>` has the SID of the recording, besides its URL."""
+
     @abstractmethod
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
         """Render the fields of a recording callback.
@@ -282,8 +293,12 @@ class CallbackDialect(ABC):
 
     def media_url(self, recording: Recording, origin: str) -> str:
         """Build the absolute URL of a recording below its account, without extension."""
-        sid = self.dialect.format_sid(ResourceType.RECORDING, recording.id)
-        return f"{origin}{self.dialect.account_uri(recording.parent.account)}/Recordings/{sid}"
+        return self.recording_url(recording.parent.account, recording.id, origin)
+
+    def recording_url(self, account: str, recording: str, origin: str) -> str:
+        """Build the absolute URL of a recording by its id, without extension."""
+        sid = self.dialect.format_sid(ResourceType.RECORDING, recording)
+        return f"{origin}{self.dialect.account_uri(account)}/Recordings/{sid}"
 
 
 def _sip_code(call: Call) -> int | None:

@@ -31,10 +31,19 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
 from tapedeck.adapters.clock import system_clock
-from tapedeck.adapters.webhooks.http_exchange import PRINTABLE, REDIRECTS, Deadline, HttpHop, HttpResponse, exchange
+from tapedeck.adapters.webhooks.http_exchange import (
+    MAX_BODY,
+    MAX_KEPT,
+    PRINTABLE,
+    REDIRECTS,
+    Deadline,
+    HttpHop,
+    HttpResponse,
+    exchange,
+)
 from tapedeck.adapters.webhooks.public_addresses import is_public, is_unambiguous_host, parse_address
 from tapedeck.domain.subscription import is_valid_callback_url
 from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
@@ -115,7 +124,7 @@ class SafeWebhookClient:
         status, failure, body, retry_after = None, None, b"", None
         try:
             response = self._follow(request, Deadline(started + request.timeouts.total / 1000))
-        except _AttemptFailed as failed:
+        except AttemptFailed as failed:
             failure = failed.failure
         else:
             status, body, retry_after = response.status, response.body, _seconds_of(response.retry_after, self._clock())
@@ -138,36 +147,50 @@ class SafeWebhookClient:
                 secrets = {"authorization", *map(str.lower, request.origin_bound_headers)}
                 hop, credentials = replace(hop, headers=_without(hop.headers, secrets)), ""
             # --8<-- [end:redirect]
-        raise _AttemptFailed(FailureReason.REDIRECT)
+        raise AttemptFailed(FailureReason.REDIRECT)
 
-    def _send_once(self, hop: HttpHop, timeouts: Timeouts, deadline: Deadline) -> HttpResponse:
+    def _send_once(
+        self,
+        hop: HttpHop,
+        timeouts: Timeouts,
+        deadline: Deadline,
+        *,
+        max_body: int = MAX_BODY,
+        max_kept: int = MAX_KEPT,
+    ) -> HttpResponse:
+        """Send one request; raises AttemptFailed."""
         try:
             connection = self._open(hop, deadline.within(timeouts.connect / 1000))
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: cannot start a thread
-            raise _AttemptFailed(FailureReason.CONNECT) from error
+            raise AttemptFailed(FailureReason.CONNECT) from error
         with connection:
             try:
-                return exchange(connection, hop, deadline, timeouts.read / 1000)
+                return exchange(connection, hop, deadline, timeouts.read / 1000, max_body=max_body, max_kept=max_kept)
             except OSError as error:
-                raise _AttemptFailed(FailureReason.READ) from error
+                raise AttemptFailed(FailureReason.READ) from error
             except (HTTPException, ValueError) as error:
-                raise _AttemptFailed(FailureReason.PROTOCOL) from error
+                raise AttemptFailed(FailureReason.PROTOCOL) from error
 
     # --8<-- [start:open]
     def _open(self, hop: HttpHop, deadline: Deadline) -> socket.socket:
         if not is_unambiguous_host(hop.host):
-            raise _AttemptFailed(FailureReason.FORBIDDEN)
+            raise AttemptFailed(FailureReason.FORBIDDEN)
         mapped = self._host_map.get(hop.host)
         addresses = self._look_up(mapped or hop.host, hop.port, deadline)
         is_trusted = mapped is not None or self._allows(hop.host, hop.port)
         if not (is_trusted or all(is_public(address) or self._allows(address, hop.port) for address in addresses)):
-            raise _AttemptFailed(FailureReason.FORBIDDEN)
+            raise AttemptFailed(FailureReason.FORBIDDEN)
+        if not addresses:
+            raise UnknownHost("the host has no address")
+        failed: Exception | None = None
         for left in range(len(addresses), 0, -1):
             # Share the time, so that an unresponsive address leaves some for the next ones.
             share = deadline.within(deadline.remaining() / left)
-            with suppress(OSError, ValueError):
+            try:
                 return self._open_at(addresses[-left], hop, share)
-        raise ConnectionError("the host has no address that accepts a connection")
+            except (OSError, ValueError) as error:
+                failed = error
+        raise ConnectionError("the host has no address that accepts a connection") from failed
 
     # --8<-- [end:open]
 
@@ -205,40 +228,63 @@ class SafeWebhookClient:
         return not self._allowed.isdisjoint((host, bracketed, f"{bracketed}:{port}"))
 
 
-class _AttemptFailed(Exception):
+class UnknownHost(ConnectionError):
+    """The name of a host does not resolve to an address."""
+
+
+class AttemptFailed(Exception):
+    """An attempt has no response; the cause of a failed connection is its `__cause__`."""
+
     def __init__(self, failure: FailureReason) -> None:
         super().__init__(failure)
         self.failure = failure
 
 
-def _first_hop(request: WebhookRequest) -> tuple[HttpHop, str]:
-    """Build the first hop and the `Authorization` value for a Basic challenge (empty without user info)."""
-    if not is_valid_callback_url(request.url):
-        raise _AttemptFailed(FailureReason.FORBIDDEN)
-    url = urlsplit(request.url)
-    user_info, _, netloc = url.netloc.rpartition("@")
+def without_user_info(url: str) -> tuple[SplitResult, str]:
+    """Return a URL without user info, and the `Authorization` for a Basic challenge (empty without user info).
+
+    Raises:
+        AttemptFailed: it is no absolute http or https URL.
+    """
+    if not is_valid_callback_url(url):
+        raise AttemptFailed(FailureReason.FORBIDDEN)
+    parts = urlsplit(url)
+    user_info, _, netloc = parts.netloc.rpartition("@")
     user, _, password = user_info.partition(":")
     credentials = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode()
-    hop = HttpHop(request.method, url._replace(netloc=netloc), request.headers, request.body)
-    return hop, f"Basic {credentials}" if user_info else ""
+    return parts._replace(netloc=netloc), f"Basic {credentials}" if user_info else ""
 
 
-def _redirected(hop: HttpHop, response: HttpResponse) -> HttpHop:
-    """Build the hop to the redirect target, with all headers; the caller drops those bound to the origin."""
+def _first_hop(request: WebhookRequest) -> tuple[HttpHop, str]:
+    url, credentials = without_user_info(request.url)
+    return HttpHop(request.method, url, request.headers, request.body), credentials
+
+
+def redirect_target(hop: HttpHop, response: HttpResponse) -> SplitResult:
+    """Return the URL to which a response redirects, without user info.
+
+    Raises:
+        AttemptFailed: there is no usable URL, or it leads from https to http.
+    """
     if not response.location:
-        raise _AttemptFailed(FailureReason.REDIRECT)
+        raise AttemptFailed(FailureReason.REDIRECT)
     # Restore the original bytes, which the parser decoded as Latin-1. Escape spaces and tabs, as browsers do.
     location = quote(response.location.encode("latin-1"), safe=PRINTABLE)
     try:
         url = urlsplit(urljoin(hop.url.geturl(), location))
     except ValueError:
-        raise _AttemptFailed(FailureReason.FORBIDDEN) from None
+        raise AttemptFailed(FailureReason.FORBIDDEN) from None
     url = url._replace(netloc=url.netloc.rpartition("@")[2])
     if not is_valid_callback_url(url.geturl()):
-        raise _AttemptFailed(FailureReason.FORBIDDEN)
+        raise AttemptFailed(FailureReason.FORBIDDEN)
     if (hop.url.scheme, url.scheme) == ("https", "http"):
-        raise _AttemptFailed(FailureReason.REDIRECT)
-    hop = replace(hop, url=url)
+        raise AttemptFailed(FailureReason.REDIRECT)
+    return url
+
+
+def _redirected(hop: HttpHop, response: HttpResponse) -> HttpHop:
+    """Build the hop to the redirect target, with all headers; the caller drops those bound to the origin."""
+    hop = replace(hop, url=redirect_target(hop, response))
     is_see_other = response.status == _SEE_OTHER and hop.method not in _SAFE_METHODS
     if is_see_other or (response.status in _MOVED and hop.method == "POST"):
         return replace(hop, method="GET", body=b"", headers=_without(hop.headers, {"content-type"}))

@@ -59,6 +59,7 @@ class HttpHop:
     url: SplitResult
     headers: Mapping[str, str]
     body: bytes
+    user_agent: str = "Tapedeck"
 
     @property
     def host(self) -> str:
@@ -86,7 +87,7 @@ class HttpHop:
         host, bracket, _ = self.url.netloc.partition("]")
         host = f"{host}]" if bracket else host.partition(":")[0]
         yield "Host", host if self.port == _PORTS[self.url.scheme] else f"{host}:{self.port}"
-        yield "User-Agent", "Tapedeck"
+        yield "User-Agent", self.user_agent
         yield "Accept", "*/*"
         yield "Connection", "close"
         if self.body or self.method in _WITH_BODY:
@@ -104,9 +105,19 @@ class HttpResponse:
     retry_after: str
     is_challenge: bool
     """Whether the response has a Basic challenge."""
+    content_type: str = ""
+    set_cookies: tuple[str, ...] = ()
 
 
-def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause: float) -> HttpResponse:
+def exchange(
+    connection: socket.socket,
+    hop: HttpHop,
+    deadline: Deadline,
+    pause: float,
+    *,
+    max_body: int = MAX_BODY,
+    max_kept: int = MAX_KEPT,
+) -> HttpResponse:
     """Send a request and read the response, except the body of a redirect.
 
     Args:
@@ -114,6 +125,8 @@ def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause:
         hop: the request.
         deadline: when to abort.
         pause: the maximum seconds between two reads.
+        max_body: bytes of a body that are read; the rest is ignored.
+        max_kept: bytes of a body that are returned.
 
     Raises:
         OSError: a timeout, or an incomplete response.
@@ -131,27 +144,29 @@ def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause:
     with client.getresponse() as response:
         if adapter.reader.has_ended:
             raise ConnectionResetError("the response ended within its head")  # `http.client` accepts this
-        body = b"" if response.status in REDIRECTS else _read_body(response, adapter.reader)
+        body = b"" if response.status in REDIRECTS else _read_body(response, adapter.reader, max_body)
         challenges = ",".join(response.headers.get_all("WWW-Authenticate", ())).split(",")
         return HttpResponse(
             response.status,
-            body[:MAX_KEPT],
+            body[:max_kept],
             response.headers.get("Location", "").strip(" \t"),
             response.headers.get("Retry-After", "").strip(" \t"),
             any(challenge.lower().split()[:1] == ["basic"] for challenge in challenges),
+            response.headers.get("Content-Type", "").strip(" \t"),
+            tuple(response.headers.get_all("Set-Cookie", ())),
         )
 
 
-def _read_body(response: HTTPResponse, reader: "_Reader") -> bytes:
+def _read_body(response: HTTPResponse, reader: "_Reader", max_body: int) -> bytes:
     # The framing of chunks and trailers can be as large as their content.
-    reader.budget = 2 * MAX_BODY
+    reader.budget = 2 * max_body
     try:
-        body = response.read(MAX_BODY)
+        body = response.read(max_body)
     except IncompleteRead as error:
         if reader.has_ended:
             raise ConnectionResetError("the response ended within a chunk") from error
         raise
-    if response.length and len(body) < MAX_BODY:
+    if response.length and len(body) < max_body:
         raise ConnectionResetError("the response is shorter than its Content-Length")
     return body
 

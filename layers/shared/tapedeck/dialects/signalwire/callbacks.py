@@ -43,6 +43,11 @@ class SignalWireCallbacks(CallbackDialect):
         retried=frozenset({FailureKind.CONNECT, FailureKind.READ}),
         max_redirects=3,
     )
+    user_agent: ClassVar = "SignalWire"
+    max_instruction_redirects: ClassVar = 3
+    repeats_instructions: ClassVar = False
+    keeps_cookies: ClassVar = False
+    dial_reports_recording_sid: ClassVar = False
     overrides: ClassVar[Mapping[str, Override]] = {
         "ot": Override("connect", 100, 10_000),
         "rt": Override("read", 100, 15_000),

@@ -67,6 +67,11 @@ class TwilioCallbacks(CallbackDialect):
         # Twilio documents no limit of redirects: use SignalWire's (C-81).
         max_redirects=3,
     )
+    user_agent: ClassVar = "TwilioProxy/1.1"
+    max_instruction_redirects: ClassVar = 10
+    repeats_instructions: ClassVar = True
+    keeps_cookies: ClassVar = True
+    dial_reports_recording_sid: ClassVar = True
     overrides: ClassVar[Mapping[str, Override]] = {
         "ct": Override("connect", 100, 10_000),
         "rt": Override("read", 100, 15_000),
