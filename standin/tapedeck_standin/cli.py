@@ -316,8 +316,10 @@ def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _report(line: str) -> None:
+    # `click.echo` would find out for each line whether this is a terminal.
     with suppress(OSError):  # standard error may be closed
-        click.echo(line, err=True)
+        if sys.stderr is not None:
+            sys.stderr.write(f"{line}\n")
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:

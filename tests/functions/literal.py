@@ -73,7 +73,7 @@ def fix_new_ids(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def fix(identifier: str) -> None:
         value = int(identifier, 16)
-        bits = {12: value >> 64 & 0xFFF, 62: value & (1 << 62) - 1}
+        bits = {74: (value >> 64 & 0xFFF) << 62 | value & (1 << 62) - 1}
         monkeypatch.setattr(identity, "secrets", SimpleNamespace(randbits=bits.__getitem__))
 
     return fix

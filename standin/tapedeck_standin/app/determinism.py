@@ -3,7 +3,7 @@
 import random
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Final
@@ -16,14 +16,11 @@ from tapedeck_standin.telephony import simulator
 START: Final = 1_748_779_200_000
 """Start time of every seeded run: 1 June 2025, 12:00:00 UTC, in milliseconds since the epoch."""
 
+_ID_BITS: Final = 74
+"""Number of random bits in an id. The first of them, after the timestamp, sort ids of one millisecond."""
+
 _COUNTER_BITS: Final = 12
-"""Number of bits after the timestamp in an id, which sort ids of one millisecond."""
-
-
-_RANDOM_BITS: Final = 62
-"""Number of the last bits of an id, after its version and variant."""
-
-_MORE_COUNTER_BITS: Final = 20
+_MANY_COUNTER_BITS: Final = 32
 
 
 class OrderedIds:
@@ -34,18 +31,12 @@ class OrderedIds:
 
     def __init__(self) -> None:
         self._numbers = count()
-        self._thread_local = threading.local()
 
     def randbits(self, bits: int) -> int:
-        """Return random bits as `secrets.randbits` does; for the two parts of an id, in this order, with a counter."""
-        if bits == _COUNTER_BITS:
-            first = self._thread_local.number = next(self._numbers)
-            return first >> _MORE_COUNTER_BITS & ((1 << _COUNTER_BITS) - 1)
-        if bits == _RANDOM_BITS:
-            random_bits = _RANDOM_BITS - _MORE_COUNTER_BITS
-            last: int = self._thread_local.number & ((1 << _MORE_COUNTER_BITS) - 1)
-            return last << random_bits | secrets.randbits(random_bits)
-        return secrets.randbits(bits)
+        """Return random bits as `secrets.randbits` does; those of an id begin with a counter."""
+        if bits != _ID_BITS:
+            return secrets.randbits(bits)
+        return _count_first(next(self._numbers), _MANY_COUNTER_BITS, secrets.randbits)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -81,15 +72,16 @@ class SeededRandom:
             self._thread_local.is_background = was
 
     def randbits(self, bits: int) -> int:
-        """Return random bits as `secrets.randbits` does; for the bits after an id's timestamp, a counter.
+        """Return random bits as `secrets.randbits` does; those of an id begin with a counter.
 
         The counter keeps up to 4,096 ids of one millisecond in order of creation, since the clock may not move.
         """
         is_background = getattr(self._thread_local, "is_background", False)
         with self._lock:
-            if bits == _COUNTER_BITS:
-                return next(self._counters[is_background]) % (1 << _COUNTER_BITS)
-            return (self._background if is_background else self._foreground).getrandbits(bits)
+            draw = (self._background if is_background else self._foreground).getrandbits
+            if bits != _ID_BITS:
+                return draw(bits)
+            return _count_first(next(self._counters[is_background]), _COUNTER_BITS, draw)
 
     def token_hex(self, size: int) -> str:
         """Return a random hex string, as `secrets.token_hex` does."""
@@ -107,3 +99,9 @@ class SeededRandom:
             for module in (identity, api_keys, simulator):
                 stack.enter_context(patched(module, "secrets", self))
             yield
+
+
+def _count_first(number: int, counter_bits: int, draw: Callable[[int], int]) -> int:
+    """Return the bits of an id: the last bits of a number, followed by random ones."""
+    random_bits = _ID_BITS - counter_bits
+    return (number & ((1 << counter_bits) - 1)) << random_bits | draw(random_bits)

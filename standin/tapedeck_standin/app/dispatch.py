@@ -92,7 +92,7 @@ class Application:
             if request.method not in _READ_METHODS and not is_sqs:
                 # Apply the effects of a write before the response, so that the client can read them.
                 self._scheduler.run_without_media()
-                self._scheduler.wake()
+                self._scheduler.wake_if_needed()
         except Exception:  # noqa: BLE001 - every request gets a response
             traceback.print_exc()
             if is_control:
@@ -173,4 +173,6 @@ def _without_numbers(path: str) -> str:
 
 def _printable(text: str) -> str:
     """Escape everything that is not printable ASCII."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(c if c.isascii() and c.isprintable() else f"%{ord(c):02X}" for c in text)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -63,12 +64,18 @@ class ServerRequest:
     @property
     def path(self) -> str:
         """The percent-decoded path; bytes that are not UTF-8 become U+FFFD."""
-        return unquote(self.raw_path.encode("latin-1"), errors="replace")
+        return _decode_path(self.raw_path)
 
     def header(self, name: str) -> str | None:
         """Return the values of a header, joined by commas; None if it is missing."""
         values = [value for given, value in self.headers if given.lower() == name.lower()]
         return ",".join(values) if values else None
+
+
+@lru_cache(maxsize=256)
+def _decode_path(raw_path: str) -> str:
+    # The parts of the stand-in read the path of a request many times.
+    return unquote(raw_path.encode("latin-1"), errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,12 @@ class Scheduler:
         """Make the background thread look for work at once."""
         self._wake_event.set()
 
+    def wake_if_needed(self) -> None:
+        """Make the background thread look for work at once if something waits for it; else it looks soon enough."""
+        is_refused = self._engine is not None and not self._engine.outbox.is_empty  # it may be accepted now
+        if is_refused or self._unfinished.callbacks.used() or self._unfinished.finishing.accounts_waiting():
+            self._wake_event.set()
+
     def run(self, account: str | None = None, deadline: float | None = None) -> bool:
         """Run all background work that is due, except callbacks; of media, wait for those of an account (None: of all).
 

@@ -169,6 +169,11 @@ class Outbox:
                     found.append((pending.event, due))
             return found
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every event was answered."""
+        return not self._pending
+
     def counts(self) -> dict[str, int]:
         """Return the numbers that `engine.alive` reports."""
         with self._lock:
