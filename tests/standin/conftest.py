@@ -80,8 +80,8 @@ def serving(
                 ROOT, TEMPLATE, own.account, lines.append, port=http.port, backend=backend, setting=setting
             )
             application.start()
-            http.start(application.answer, tunnel=identity.tls)
-            https.start(application.answer, identity.tls)
+            http.start(application.answer, tunnel=identity.tls, arrive=application.arrive)
+            https.start(application.answer, identity.tls, arrive=application.arrive)
             yield StandIn(http.port, https.port, identity.ca_file, own.account, own.auth_token, lines)
     finally:
         http.stop()

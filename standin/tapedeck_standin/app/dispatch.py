@@ -18,6 +18,7 @@ from tapedeck_standin.gateway.proxy import ProxyRequests
 from tapedeck_standin.gateway.request_log import accounts_of
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.scheduler.shared_runs import SharedRuns
 from tapedeck_standin.telephony.sqs_wire import SqsWire
 from tapedeck_standin.telephony.upload_wire import UploadWire, account_of_upload
 
@@ -68,6 +69,7 @@ class Application:
         self._sqs = sqs
         self._uploads = uploads
         self._scheduler = scheduler
+        self._runs = SharedRuns(self._run_background)
         self._on_engine_events = on_engine_events
         self._account = account
         self._report = report
@@ -81,18 +83,23 @@ class Application:
         self._sqs.stop()
         self._scheduler.stop()
 
+    def arrive(self, request: ServerRequest) -> None:
+        """Note a request before a thread answers it, so that others can share their background work with it."""
+        if self._is_write(request):
+            self._runs.arrive(request)
+
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request. Never raises: a failure becomes a status 500."""
+        self.arrive(request)
         started = time.perf_counter()
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         is_sqs = self._sqs.serves(request.path)
         try:
             with working_for(self._account_of(request, is_control=is_control)):
                 answer = self._answer(request, is_control=is_control)
-            if request.method not in _READ_METHODS and not is_sqs:
+            if self._is_write(request):
                 # Apply the effects of a write before the response, so that the client can read them.
-                self._scheduler.run_without_media()
-                self._scheduler.wake_if_needed()
+                self._runs.run_for(request)
         except Exception:  # noqa: BLE001 - every request gets a response
             traceback.print_exc()
             if is_control:
@@ -107,12 +114,21 @@ class Application:
                 )
             else:
                 answer = routing_error(TapedeckError(), request.path)
+        finally:
+            self._runs.leave(request)
         if request.path == HEALTH or (is_sqs and answer.status == HTTPStatus.OK):
             return answer  # clients poll them
         milliseconds = (time.perf_counter() - started) * 1000
         path = _without_numbers(_printable(_logged_path(request)[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
+
+    def _is_write(self, request: ServerRequest) -> bool:
+        return request.method not in _READ_METHODS and not self._sqs.serves(request.path)
+
+    def _run_background(self) -> None:
+        self._scheduler.run_without_media()
+        self._scheduler.wake_if_needed()
 
     def _account_of(self, request: ServerRequest, *, is_control: bool) -> str | None:
         """Return the account whose clock answers a request (C-315); None for a media engine's, which may be of several.

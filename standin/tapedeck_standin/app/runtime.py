@@ -160,8 +160,8 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
             )
             application.start()
             try:
-                http.start(application.answer, tunnel=identity.tls)
-                https.start(application.answer, identity.tls)
+                http.start(application.answer, tunnel=identity.tls, arrive=application.arrive)
+                https.start(application.answer, identity.tls, arrive=application.arrive)
                 host = client_host(options.host)
                 sids = setting.fixture_sids.body() if options.fixtures is not None else None
                 yield Addresses(f"http://{host}:{http.port}", f"https://{host}:{https.port}", identity.ca_file, sids)

@@ -45,12 +45,14 @@ class Service:
     `port`: the number of the port.
     `begin_tunnel`: begins TLS within a connection, after the answer 200 to `CONNECT`; gets the bytes that came with
     the request. None: such requests are dropped.
+    `arrive`: is called with each request before its thread answers it.
     `handshakes`: the connections without TLS yet.
     """
 
     answer: Callable[[ServerRequest], ServerResponse]
     port: int
     begin_tunnel: "Callable[[Service, asyncio.Transport, bytes], None] | None" = None
+    arrive: Callable[[ServerRequest], object] = lambda _: None
     workers: Workers = field(default_factory=Workers)
     handshakes: set[asyncio.Transport] = field(default_factory=set)
     state: ServerState = field(default_factory=ServerState)
@@ -185,6 +187,7 @@ class Connection(H11Protocol):
         with RequestBody(head.path) as body:
             is_complete = await body.read(receive, int(head.header("Content-Length") or 0))
             request = replace(head, body=body.content, file=body.file)
+            self._service.arrive(request)
             answer = await self._service.workers.run(self._service.answer, request)
         if self.cycle.disconnected:
             return

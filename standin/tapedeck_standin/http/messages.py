@@ -50,11 +50,7 @@ class ServerRequest:
     @property
     def raw_path(self) -> str:
         """The path as sent, without the query; for an absolute URL, without scheme and host."""
-        path = self.target.partition("?")[0]
-        scheme, separator, rest = path.partition("://")
-        if separator and _SCHEME.fullmatch(scheme):
-            path = rest[rest.find("/") :] if "/" in rest else "/"
-        return path if path.startswith("/") else f"/{path}"
+        return _raw_path_of(self.target)
 
     @property
     def query(self) -> str:
@@ -64,7 +60,7 @@ class ServerRequest:
     @property
     def path(self) -> str:
         """The percent-decoded path; bytes that are not UTF-8 become U+FFFD."""
-        return _decode_path(self.raw_path)
+        return _path_of(self.target)
 
     def header(self, name: str) -> str | None:
         """Return the values of a header, joined by commas; None if it is missing."""
@@ -72,10 +68,19 @@ class ServerRequest:
         return ",".join(values) if values else None
 
 
-@lru_cache(maxsize=256)
-def _decode_path(raw_path: str) -> str:
-    # The parts of the stand-in read the path of a request many times.
-    return unquote(raw_path.encode("latin-1"), errors="replace")
+# Both are cached, because the parts of the stand-in read the path of a request many times.
+@lru_cache(maxsize=128)
+def _raw_path_of(target: str) -> str:
+    path = target.partition("?")[0]
+    scheme, separator, rest = path.partition("://")
+    if separator and _SCHEME.fullmatch(scheme):
+        path = rest[rest.find("/") :] if "/" in rest else "/"
+    return path if path.startswith("/") else f"/{path}"
+
+
+@lru_cache(maxsize=128)
+def _path_of(target: str) -> str:
+    return unquote(_raw_path_of(target).encode("latin-1"), errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ class Server:
         self._is_stopped = asyncio.Event()
 
     def start(
-        self, answer: Responder, tls: ssl.SSLContext | None = None, *, tunnel: ssl.SSLContext | None = None
+        self,
+        answer: Responder,
+        tls: ssl.SSLContext | None = None,
+        *,
+        tunnel: ssl.SSLContext | None = None,
+        arrive: Callable[[ServerRequest], object] = lambda _: None,
     ) -> None:
         """Start to answer requests, in background threads.
 
@@ -49,13 +54,14 @@ class Server:
             answer: answers a request.
             tls: the TLS context of the port; None for HTTP.
             tunnel: the TLS context within connections that are answered 200 to `CONNECT`; None to close them.
+            arrive: is called with each request before a thread answers it; must return at once.
         """
         begin = (
             (lambda service, transport, early: Handshake(service, tunnel, early).connection_made(transport))
             if tunnel is not None
             else None
         )
-        serving = self._serve(Service(answer, self.port, begin), tls)
+        serving = self._serve(Service(answer, self.port, begin, arrive), tls)
         self._thread = threading.Thread(target=asyncio.run, args=(serving,), name="http", daemon=True)
         self._thread.start()
         self._is_listening.wait()
