@@ -313,7 +313,6 @@ class Plan:
         return self.tenant.control.post("/faults", {"on": "media", "then": {"absent": 12_345}}).status
 
     def _advance(self, number: float) -> Any:
-        self.tenant.idle()
         return self.tenant.advance(round(number**3 * 5_000, 3))
 
     def _hangup(self, number: float) -> Any:
