@@ -21,10 +21,8 @@ from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, Delivery
 from tapedeck.domain.host_health import HostHealth
 from tapedeck.ports.deliveries import DeliveryStore, Receiver
 from tapedeck.ports.messaging import FailureReason, WebhookClient, WebhookRequest, WebhookResult
+from tapedeck_standin import journals
 from tapedeck_standin.clock import format_time
-
-MAX_ENTRIES: Final = 10_000
-"""Callbacks of all accounts; the oldest are dropped first."""
 
 _SIGNATURES: Final = ("X-Twilio-Signature", "X-SignalWire-Signature")
 _SID_FIELDS: Final = {
@@ -179,6 +177,8 @@ class CallbackLog:
     def _drop(self, key: tuple[str, str]) -> None:
         del self._entries[key]
         del self._keys[key[0]][key]
+        if not self._keys[key[0]]:
+            del self._keys[key[0]]
 
     def forget(self, account: str) -> None:
         """Drop all callbacks of an account."""
@@ -199,8 +199,8 @@ class CallbackLog:
                 self._scheduled.setdefault(delivery.account, scheduled)[key[1]] = delivery
             elif not scheduled:
                 self._scheduled.pop(delivery.account, None)
-            while len(self._entries) > MAX_ENTRIES:
-                self._drop(next(iter(self._entries)))
+            while len(self._entries) > journals.MAX_ENTRIES:
+                self._drop(next(iter(self._keys[journals.busiest(self._keys)])))
             self._changed.notify_all()
         return delivery
 

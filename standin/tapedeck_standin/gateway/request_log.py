@@ -2,9 +2,7 @@
 
 import json
 import re
-import threading
 from base64 import b64decode
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -17,9 +15,7 @@ from tapedeck.http.routes import collapse_slashes, is_list_of_accounts, split
 from tapedeck_standin.aws.template import Route
 from tapedeck_standin.clock import format_time
 from tapedeck_standin.http.messages import ServerRequest
-
-MAX_ENTRIES: Final = 10_000
-"""Requests of all accounts together; the oldest are dropped first."""
+from tapedeck_standin.journals import AccountJournal
 
 MAX_COMPARED_CHARACTERS: Final = 300
 """Characters of a path that are compared with the routes, which are shorter."""
@@ -75,23 +71,19 @@ class ApiRequestLog:
     """The latest requests of all accounts. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_ENTRIES)
+        self._requests = AccountJournal[LoggedRequest]()
 
     def append(self, account: str, entry: LoggedRequest) -> None:
         """Append a request of this account."""
-        with self._lock:
-            self._requests.append((account, entry))
+        self._requests.append(account, entry)
 
     def of(self, account: str) -> list[dict[str, Any]]:
         """Return an account's requests in the order of their responses."""
-        with self._lock:
-            return [entry.body() for owner, entry in self._requests if owner == account]
+        return [entry.body() for entry in self._requests.of(account)]
 
     def forget(self, account: str) -> None:
         """Delete the requests of this account."""
-        with self._lock:
-            self._requests = deque((logged for logged in self._requests if logged[0] != account), MAX_ENTRIES)
+        self._requests.forget(account)
 
 
 class RouteSuggester:

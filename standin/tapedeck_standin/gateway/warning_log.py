@@ -1,19 +1,15 @@
 """The log of warnings: requests that were done, but not as their client may expect."""
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck_standin.clock import format_time
-
-MAX_ENTRIES: Final = 10_000
-"""Warnings of all accounts together; the oldest are dropped first."""
+from tapedeck_standin.journals import AccountJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +50,21 @@ class WarningLog:
 
     def __init__(self, report: Callable[[str], object]) -> None:
         self._report = report
-        self._lock = threading.Lock()
-        self._warnings: deque[tuple[str, LoggedWarning]] = deque(maxlen=MAX_ENTRIES)
+        self._warnings = AccountJournal[LoggedWarning]()
 
     def append(self, account: str, entry: LoggedWarning) -> None:
         """Append a warning of this account, and report it."""
-        with self._lock:
-            self._warnings.append((account, entry))
+        self._warnings.append(account, entry)
         self._report(_format_line(entry))
 
     def find(self, account: str, call: str | None = None, code: int | None = None) -> list[dict[str, Any]]:
         """Return an account's warnings about a call and with a code (None: any), oldest first."""
-        with self._lock:
-            entries = [entry for owner, entry in self._warnings if owner == account]
+        entries = self._warnings.of(account)
         return [entry.body() for entry in entries if call in {None, entry.call} and code in {None, entry.warning.code}]
 
     def forget(self, account: str) -> None:
         """Delete the warnings of this account."""
-        with self._lock:
-            self._warnings = deque((logged for logged in self._warnings if logged[0] != account), MAX_ENTRIES)
+        self._warnings.forget(account)
 
 
 def _format_line(entry: LoggedWarning) -> str:
