@@ -100,6 +100,10 @@ class VirtualClock:
         """Return the current time of all, which no account advances by itself."""
         return self._real() + self._common
 
+    def lead_of(self, account: str) -> int:
+        """Return by how many milliseconds an account is ahead of the time of all."""
+        return self._own.get(account, 0)
+
     def check_advance(self, seconds: float, account: str | None = None) -> None:
         """Check that an account's time (None: that of all) can be advanced by this many seconds.
 

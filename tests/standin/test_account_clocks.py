@@ -201,6 +201,28 @@ def test_unconfirmed_recordings_time_out_by_their_account(make_account: Callable
         assert found == ["absent", "processing"]
 
 
+def test_all_that_is_unsettled_is_listed_by_the_time_of_its_account(
+    make_account: Callable[[], TestAccount], aws: None
+) -> None:
+    """Without an account, a start is overdue if it is so by the time of its own account (C-309)."""
+    del aws  # only has to be there
+    with serving("external", clock=VirtualClock(lambda: START, is_frozen=True)) as standin:
+        open_session(standin)
+        tenants = [Tenant(standin, make_account()) for _ in range(3)]
+        made = [tenant.record()[1] for tenant in tenants]
+        tenants[0].advance(40)
+        tenants[1].advance(20)
+        listed = ControlClient(standin).get("/unsettled").body
+        found = {each["recording_sid"]["twilio"]: (each["what"], each["overdue"]) for each in listed["unsettled"]}
+        what = "start_not_confirmed"
+        assert found == dict(zip(made, [(what, True), (what, False), (what, False)], strict=True))
+        assert listed["at"] == START // 1000
+        for overdue in ("false", "true"):
+            lists = [each.control.get("/unsettled", overdue=overdue).body["unsettled"] for each in tenants]
+            together = ControlClient(standin).get("/unsettled", overdue=overdue).body["unsettled"]
+            assert sorted(together, key=str) == sorted((entry for alone in lists for entry in alone), key=str)
+
+
 def test_old_calls_end_by_their_account(pair: tuple[Tenant, Tenant]) -> None:
     """A call ends after a day of its own account, although another account has looked for old calls already."""
     for tenant in pair:

@@ -58,6 +58,7 @@ from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.start_page import StartPage
 from tapedeck_standin.control.telephony import TelephonyRoutes
+from tapedeck_standin.control.unsettled import by_own_clocks
 from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.host_guard import HostGuard
@@ -246,7 +247,7 @@ def build_application(
             _replay,
             faults,
             routed,
-            partial(invoke, "list_unsettled"),
+            by_own_clocks(partial(invoke, "list_unsettled"), lambda: open_work.accounts, clock),
         ).routes,
         EventRoutes(
             registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock

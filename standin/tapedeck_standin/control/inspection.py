@@ -1,6 +1,6 @@
 """The control API's routes for logged requests, callbacks and warnings, and for injected faults."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
@@ -21,6 +21,7 @@ from tapedeck_standin.control.requests import (
     read_query,
 )
 from tapedeck_standin.control.schemas import AccountSid, ControlRequest, CreateFaultRequest
+from tapedeck_standin.control.unsettled import ListUnsettled, pages_of
 from tapedeck_standin.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, Faults
 from tapedeck_standin.gateway.request_log import ApiRequestLog
 from tapedeck_standin.gateway.warning_log import WarningLog
@@ -122,7 +123,7 @@ class InspectionRoutes:
         replay: Callable[[str, str, str], object],
         faults: Faults,
         operations: Collection[str],
-        list_unsettled: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        list_unsettled: ListUnsettled,
     ) -> None:
         self._registry = registry
         self._requests = requests
@@ -168,12 +169,9 @@ class InspectionRoutes:
         query = read_query(UnsettledFilter, request)
         if query.account is not None:
             self._registry.account(query.account_id)
-        page = self._unsettled(query.event)
-        found = [*page["unsettled"]]
-        while page["next_page_token"] is not None:
-            page = self._unsettled({**query.event, "page_token": page["next_page_token"]})
-            found += page["unsettled"]
-        return 200, {"at": page["at"], "unsettled": found}
+        pages = list(pages_of(self._unsettled, query.event))
+        found = [entry for page in pages for entry in page["unsettled"]]
+        return 200, {"at": pages[-1]["at"], "unsettled": found}
 
     def _replay_callback(self, request: ServerRequest, param: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
