@@ -5,11 +5,14 @@ import random
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.errors import StoreBusy
+from tapedeck.domain.recording import RecordingStatus
 from tests.client import FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.fault_injection import WRITES, inject_faults
 from tests.faults.test_lost_responses import ACTIONS, _normal, _versions, make_resources
+from tests.reporter import EngineReporter
 from tests.thoroughness import scaled
 
 
@@ -91,3 +94,18 @@ def test_persistent_conflict_is_attempted_five_times(account: TestAccount) -> No
     with inject_faults(lambda _operation, _: "conflict") as connection, pytest.raises(StoreBusy):
         api_bootstrap.get_api_services().calls.end(account.id, resources.call.id)
     assert [operation for operation, _ in connection.requests] == ["UpdateItem"] * 5
+
+
+def test_the_end_of_a_call_waits_for_no_recording_that_has_stopped(account: TestAccount) -> None:
+    """The call lists a recording that has stopped: the first write finds it, and the second one follows at once."""
+    services = api_bootstrap.get_api_services()
+    resources = make_resources(account)
+    parent, recording = resources.call, resources.call_recording
+    services.recordings.update(parent, recording, RecordingStatus.STOPPED)
+    reporter = EngineReporter(services, account.id, current_environment().clock)
+    with inject_faults(lambda _operation, _: None) as connection:
+        reporter.call_ended(parent.id)
+    assert [operation for operation, _ in connection.requests if operation in WRITES] == [
+        "TransactWriteItems", "UpdateItem",
+    ]  # fmt: skip
+    assert connection.pauses == []

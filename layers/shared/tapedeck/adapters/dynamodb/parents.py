@@ -37,6 +37,8 @@ class ParentTable(ConditionalTable):
             elif writes:
                 self._database.transact(writes)
         except ConditionFailed as failed:
-            self._database.backoff()
-            stopped = (change.call_recordings | change.conference_recordings) & failed_parts(parts, failed).keys()
+            failures = failed_parts(parts, failed).keys()
+            stopped = (change.call_recordings | change.conference_recordings) & failures
+            if failures - stopped:
+                self._database.backoff()  # another writer; a recording that has stopped remains so
             raise EndConflict(None, None, stopped) from failed
