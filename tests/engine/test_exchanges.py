@@ -20,7 +20,7 @@ from tests.engine.test_protocol_models import published, validate
 PAGE: Final = (ROOT / "docs" / "reference" / "engine-protocol.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r'^```json title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 CHAPTERS: Final = (
-    "Start, pause, resume, stop, upload", "A repeated command", "A restart", "A refusal",
+    "Start, pause, resume, stop, upload", "A document", "A repeated command", "A restart", "A refusal",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ EXCHANGES: Final = list(_exchanges())
 
 
 def test_the_page_has_the_exchanges() -> None:
-    """There are four chapters, with commands, requests to each route, answers and a refused request."""
+    """There are five chapters, with commands, requests to each route, answers and a refused request."""
     chapters = PAGE.partition("## Worked exchanges")[2]
     assert tuple(re.findall(r"^### (.+)$", chapters, re.MULTILINE)) == CHAPTERS
     titles = {title for title, _, _ in EXCHANGES}

@@ -289,6 +289,7 @@ class World:
             make_event_batches=lambda: batches,
             make_session_requests=_unused,
             make_uploads=_unused,
+            make_document_requests=_unused,
         )
         self.engine = QueueEngine(self.command_queue, self.event_channel, clock, self.objects, lambda: self.absence)
         self._recordings_table, self._credentials_table = names["RecordingsTable"], names["CredentialsTable"]

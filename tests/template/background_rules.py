@@ -341,13 +341,15 @@ def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
     """A function that sends engine commands also queues callbacks, which contain the API's URL.
 
     The function that opens an engine's session sends only commands, and so do those whose requests wait for an engine.
+    The one that requests instructions needs the URL for the recordings that it names.
     """
     known = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
         sends_only = "ENGINE_ROLE" in variables or "CONFIRM_UPDATES" in variables
         publishes = "ENGINE_QUEUE_PREFIX" in variables and not sends_only
-        if (variables.get("PUBLIC_URL") == known) != publishes or (publishes and "CALLBACKS_QUEUE" not in variables):
+        needs_url = publishes or function == "FetchDocumentFunction"
+        if (variables.get("PUBLIC_URL") == known) != needs_url or (publishes and "CALLBACKS_QUEUE" not in variables):
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
@@ -217,6 +217,7 @@ def use_background(scenario: Scenario) -> None:
     _use_recordings(scenario)
     _use_conversions(scenario)
     _use_uploads(scenario)
+    _use_documents(scenario)
     _use_callbacks(scenario)
     _use_reconciler(scenario)
     _use_engine_sessions(scenario)
@@ -499,6 +500,30 @@ def _open(scenario: Scenario, recording: Recording, identifier: str) -> None:
     parent = {"type": "call", "id": recording.parent.id}
     body = {"account": scenario.mine.account, "parent": parent, "recording": identifier, "bytes": 7}
     scenario.post("uploads", {**body, "sha256": "0" * 64})
+
+
+def _use_documents(scenario: Scenario) -> None:
+    """Request documents for a call, without a signing key, for a foreign and an unknown call, and a malformed one."""
+    foreign = api_bootstrap.get_api_services().calls.register(
+        scenario.mine.account, to="+12025550100", from_="+12025550101", direction="inbound"
+    )
+    body = {"account": scenario.mine.account, "dialect": "twilio", "url": "ftp://app.example.com/"}
+    call = _call(scenario)
+    for identifier in (call, foreign.id, scenario.make_id()):
+        scenario.post("documents", {**body, "call": identifier})
+    _without_signing_key(scenario, lambda: scenario.post("documents", {**body, "call": call}))
+    scenario.post("documents", {})
+
+
+def _without_signing_key(scenario: Scenario, use: Callable[[], object]) -> None:
+    """Run something while the account has no signing key."""
+    dynamodb = scenario.recorder.dynamodb
+    table = os.environ["CREDENTIALS_TABLE"]
+    key = {"PK": {"S": f"SIGNING#{scenario.mine.account}"}}
+    stored = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    dynamodb.delete_item(TableName=table, Key=key)
+    use()
+    dynamodb.put_item(TableName=table, Item=stored)
 
 
 def _use_callbacks(scenario: Scenario) -> None:

@@ -195,17 +195,28 @@ def key_functions_write_only_items_of_keys(stack: Stack) -> Iterator[str]:
 _LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 
 
-def only_the_callback_sender_decrypts(stack: Stack) -> Iterator[str]:
-    """Only the callback sender may decrypt signing keys; only its queues invoke it."""
-    decrypting = [function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function)]
-    if decrypting != ["DeliverCallbackFunction"]:
+def only_senders_of_signed_requests_decrypt(stack: Stack) -> Iterator[str]:
+    """Only the senders of callbacks and of requests for instructions may decrypt signing keys.
+
+    Only its queues invoke the first. Only its route for media engines invokes the second, which exists only with
+    `Telephony`.
+    """
+    decrypting = sorted(function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function))
+    if decrypting != ["DeliverCallbackFunction", FETCH_DOCUMENT]:
         yield f"secrets are decrypted by {decrypting}"
     for function in decrypting:
         for trigger in triggers_of(stack, function):
-            queue = stack.resources.get(trigger, {}).get("Properties", {}).get("EventSourceArn")
-            if queue not in ({"Fn::GetAtt": [name, "Arn"]} for name in ("CallbacksQueue", "CallbackRetriesQueue")):
+            source = stack.resources.get(trigger, {}).get("Properties", {})
+            queues = ({"Fn::GetAtt": [name, "Arn"]} for name in ("CallbacksQueue", "CallbackRetriesQueue"))
+            is_route = trigger == "POST /engine/v2/documents" or source.get("Principal") == "apigateway.amazonaws.com"
+            if not (is_route if function == FETCH_DOCUMENT else source.get("EventSourceArn") in queues):
                 yield f"{function} can be invoked through {trigger}"
+    if stack.resources[FETCH_DOCUMENT].get("Condition") != "HasTelephony":
+        yield f"{FETCH_DOCUMENT} is always there"
 
+
+FETCH_DOCUMENT: Final = "FetchDocumentFunction"
+"""The only routed function that signs requests."""
 
 DECRYPT: Final = "kms:Decrypt"
 
@@ -243,8 +254,8 @@ _TRIGGER_TYPES: Final = frozenset(
 
 
 def routed_functions_have_no_signing_key(stack: Stack) -> Iterator[str]:
-    """Neither the role nor the environment of a routed function refers to the signing key."""
-    for function in stack.routed():
+    """Neither the role nor the environment of a routed function refers to the signing key, but of one."""
+    for function in stack.routed() - {FETCH_DOCUMENT}:
         if mentions(stack.properties(function), "SigningKey") or mentions(stack.role(function), "SigningKey"):
             yield f"{function} refers to the signing key"
 
@@ -425,7 +436,7 @@ RULES: Final[tuple[Rule, ...]] = (
     routes_can_be_deployed,
     only_key_functions_write_credentials_over_http,
     key_functions_write_only_items_of_keys,
-    only_the_callback_sender_decrypts,
+    only_senders_of_signed_requests_decrypt,
     routed_functions_have_no_signing_key,
     signing_key_id_is_set_where_used,
     nothing_is_public,

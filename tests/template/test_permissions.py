@@ -82,6 +82,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "update_key": {200, 400, 401, 404, 405},
     "delete_key": {204, 401, 404, 405},
     "default": {404, 405},
+    "fetch_document": {200, 401, 403, 404, 422, 503},
     "open_engine_session": {200, 401, 409, 422, "ended"},
     "open_upload": {200, 401, 403, 404, 409, 422},
     "take_engine_events": {200, 401, 422, "taken", "repeated", "stale", "later", "refused"},
@@ -184,7 +185,7 @@ def test_roles_grant_exactly_what_the_functions_use(
     scenario.post("sessions", {})
     scenario.post("sessions", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     scenario.post("events", {})
-    for route in ("events", "uploads"):
+    for route in ("documents", "events", "uploads"):
         scenario.post(route, {}, token=STANDIN_ENGINE_TOKEN[:-1])
     assert reported == set(EVENTS.json_schema()["discriminator"]["mapping"]) | {"nothing"}
     # From here on, the engine of a new conference is chosen among those that are alive.

@@ -166,24 +166,32 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _statement(stack, "DeliverCallbackFunction", "SigningKey").update(Action="kms:Encrypt"),
     ),
     (
-        rules.only_the_callback_sender_decrypts, "another function decrypts",
+        rules.only_senders_of_signed_requests_decrypt, "another function decrypts",
         lambda stack: _statement(stack, "ListCallbacksFunction", "RecordingsTable").update(
             Action="kms:Decrypt", Resource=_KEY
         ),
     ),
     (
-        rules.only_the_callback_sender_decrypts, "no function decrypts",
+        rules.only_senders_of_signed_requests_decrypt, "no function decrypts",
         lambda stack: _statement(stack, "DeliverCallbackFunction", "SigningKey").update(Action="kms:Encrypt"),
     ),
     (
-        rules.only_the_callback_sender_decrypts, "a schedule",
+        rules.only_senders_of_signed_requests_decrypt, "a schedule",
         lambda stack: _add(stack, "Scheduler::Schedule", Target={"Arn": {"Ref": "DeliverCallbackFunction"}}),
     ),
     (
-        rules.only_the_callback_sender_decrypts, "another queue",
+        rules.only_senders_of_signed_requests_decrypt, "another queue",
         lambda stack: stack.properties("CallbacksMapping").update(
             EventSourceArn={"Fn::GetAtt": ["FinishingQueue", "Arn"]}
         ),
+    ),
+    (
+        rules.only_senders_of_signed_requests_decrypt, "a schedule of the other sender",
+        lambda stack: _add(stack, "Scheduler::Schedule", Target={"Arn": {"Ref": "FetchDocumentFunction"}}),
+    ),
+    (
+        rules.only_senders_of_signed_requests_decrypt, "a sender that is always there",
+        lambda stack: stack.resources["FetchDocumentFunction"].pop("Condition"),
     ),
     (
         rules.routed_functions_have_no_signing_key, "in its role",

@@ -95,8 +95,9 @@ class Stack:
         """Return the function of each method and path; both are `$default` for the default route."""
         found = {}
         for path, methods in self.properties("Api")["Body"]["paths"].items():
-            for method, operation in methods.items():
-                target = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            for method, conditional in if_true(methods).items():
+                operation = if_true(conditional)
+                target = if_true(operation["x-amazon-apigateway-integration"]["uri"])["Fn::Sub"]
                 function = target.partition("functions/${")[2].partition(".Arn}")[0]
                 is_default = operation.get("isDefaultRoute", False)
                 found["$default" if is_default else method.upper(), "$default" if is_default else path] = function

@@ -28,7 +28,7 @@ WITHOUT_ROUTE: Final = {
     "publish_changes", "reconcile", "redrive_failed_changes", "replay_callback", "revoke_api_key",
     "revoke_auth_token", "rotate_auth_token", "set_media_access", "set_confirm", "create_engine", "list_engines",
     "rotate_engine_token", "revoke_engine_token", "delete_engine", "finish_recording",
-    "take_engine_events", "open_engine_session", "open_upload",
+    "take_engine_events", "open_engine_session", "open_upload", "fetch_document",
 }  # fmt: skip
 """The functions that are not operations of the vendors' APIs."""
 

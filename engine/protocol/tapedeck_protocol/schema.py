@@ -6,6 +6,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from tapedeck_protocol.commands import COMMANDS
+from tapedeck_protocol.documents import FetchDocumentAnswer, FetchDocumentRequest
 from tapedeck_protocol.events import EVENTS
 from tapedeck_protocol.outcomes import EventBatch, EventBatchAnswer, RefusedRequest
 from tapedeck_protocol.session import OpenSessionAnswer, OpenSessionRequest
@@ -17,6 +18,7 @@ REQUESTS: Final[dict[str, tuple[type[BaseModel], type[BaseModel]]]] = {
     "POST /engine/v2/sessions": (OpenSessionRequest, OpenSessionAnswer),
     "POST /engine/v2/events": (EventBatch, EventBatchAnswer),
     "POST /engine/v2/uploads": (OpenUploadRequest, OpenUploadAnswer),
+    "POST /engine/v2/documents": (FetchDocumentRequest, FetchDocumentAnswer),
 }
 """The body of the request and of the answer of each route."""
 

@@ -136,6 +136,7 @@ class CanonicalLog:
         error: TapedeckError | None = None,
         field: str | None = None,
         account: str | None = None,
+        call: str | None = None,
         recording: str | None = None,
     ) -> None:
         """Log one request of a media engine and its response; emit `Busy`, `Faults` or `EngineTrespass` if it failed.
@@ -151,7 +152,8 @@ class CanonicalLog:
             started: `time.perf_counter()` at the start of the request.
             error: what was raised, unless it is a refusal.
             field: the path of the invalid field.
-            account: 32 hex digits; None if the request is not about one recording.
+            account: 32 hex digits; None if the request is about no single call or recording.
+            call: the call that the request is about.
             recording: the recording that the request is about.
         """
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
@@ -159,6 +161,7 @@ class CanonicalLog:
             "operation": operation,
             "engine": engine,
             "account": account,
+            "call": call,
             "recording": recording,
             "status": status,
             "code": code,

@@ -208,7 +208,7 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
     table.put_call(_call(FIRST_CALL, 6, conference=LIVE_CONFERENCE, version=2))
     table.put_call(_call(SECOND_CALL, 7, conference=LIVE_CONFERENCE, version=2))
     foreign = {"api_recording": WAITING, "active_recordings": frozenset({WAITING}), "version": 2}
-    table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, **foreign))
+    table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, engine=STANDIN_ENGINE, **foreign))
     lost = {"api_recording": UNREACHABLE, "active_recordings": frozenset({UNREACHABLE}), "version": 2}
     table.put_call(_call(LOST_CALL, 16, account=OTHER_ACCOUNT, engine=LOST_ENGINE, **lost))
     for identifier, account, call, second, callback in (

@@ -15,6 +15,8 @@ import click
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, installed
+from tapedeck.domain.subscription import is_valid_callback_url
+from tapedeck.ports.instructions import ComposedRequest, FetchFailure, InstructionAnswer, InstructionRequest
 from tapedeck.ports.messaging import WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.app.paths import find_root
@@ -75,11 +77,19 @@ class CapturedOutput:
     finishing: MemoryQueue = field(default_factory=partial(_queue, "finishing"))
     bus: MemoryBus = field(default_factory=MemoryBus)
     requests: list[WebhookRequest] = field(default_factory=list)
+    instructions: list[ComposedRequest] = field(default_factory=list)
 
     def send(self, request: WebhookRequest) -> WebhookResult:
         """Capture a callback request, and answer 200."""
         self.requests.append(request)
         return WebhookResult(_OK, None, 0)
+
+    def fetch(self, request: InstructionRequest) -> InstructionAnswer:
+        """Capture a request for instructions, and answer with an empty document; a URL that is none is refused."""
+        if not is_valid_callback_url(request.url):
+            return InstructionAnswer(FetchFailure.INVALID_URL, 0, 1, cookies=request.cookies)
+        self.instructions.append(request.compose(request.method, request.url))
+        return InstructionAnswer(None, 0, 1, request.url, _OK, "text/xml", b"<Response/>", request.cookies)
 
     def outbound_clients(self, environment: Environment, settings: Settings) -> OutboundClients:
         """Return outbound clients that are captured here."""
@@ -91,6 +101,7 @@ class CapturedOutput:
             bus=self.bus,
             webhook_client=self,
             decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
+            instruction_client=self,
         )
 
     @property
@@ -101,7 +112,8 @@ class CapturedOutput:
         queued = [f"{queue.name} {body}" for queue in queues for _, body in queue.messages]
         events = [f"bus {event.kind} {json.dumps(event.detail)}" for event in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
-        return commands + queued + events + sent
+        instructions = [f"instructions {request.url} {request.body.decode()}" for request in self.instructions]
+        return commands + queued + events + sent + instructions
 
 
 LOCAL_ORIGIN: Final = "http://localhost:3000"

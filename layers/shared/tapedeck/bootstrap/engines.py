@@ -13,6 +13,7 @@ from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.bootstrap.http import build_api_services, make_media_store
+from tapedeck.domain.identity import new_id
 from tapedeck.http.engine_endpoint import EngineEndpoint
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_authentication import EngineAuthenticator
@@ -21,6 +22,7 @@ from tapedeck.ports.clock import Clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tapedeck.background.document_requests import DocumentRequests
     from tapedeck.background.event_batches import EventBatches
     from tapedeck.background.session_requests import SessionRequests
     from tapedeck.operations.uploads import Uploads
@@ -36,6 +38,7 @@ class EngineServices:
     make_event_batches: "Callable[[], EventBatches]"
     make_session_requests: "Callable[[], SessionRequests]"
     make_uploads: "Callable[[], Uploads]"
+    make_document_requests: "Callable[[], DocumentRequests]"
 
     @property
     def event_batches(self) -> "EventBatches":
@@ -51,6 +54,11 @@ class EngineServices:
     def uploads(self) -> "Uploads":
         """Opens uploads of captures."""
         return self.make_uploads()
+
+    @property
+    def document_requests(self) -> "DocumentRequests":
+        """Requests documents from applications."""
+        return self.make_document_requests()
 
 
 def build_engine_services(environment: Environment) -> EngineServices:
@@ -88,6 +96,32 @@ def build_engine_services(environment: Environment) -> EngineServices:
         table = DynamoDBTable(environment.make_client("dynamodb"), settings.recordings_table, time.sleep)
         return Uploads(ResourceTable(table), make_media_store(environment), clock, settings.late_audio_days)
 
+    def make_document_requests() -> "DocumentRequests":
+        from tapedeck.adapters.dynamodb.credentials import CredentialsTable  # noqa: PLC0415
+        from tapedeck.adapters.dynamodb.resources import ResourceTable  # noqa: PLC0415
+        from tapedeck.adapters.remembered_keys import RememberingDecryptor  # noqa: PLC0415
+        from tapedeck.adapters.webhooks.instructions import ApplicationClient  # noqa: PLC0415
+        from tapedeck.background.document_requests import DocumentRequests  # noqa: PLC0415
+        from tapedeck.bootstrap.background import aws_outbound_clients  # noqa: PLC0415
+
+        clients = (environment.make_outbound_clients or aws_outbound_clients)(environment, settings)
+        dynamodb = environment.make_client("dynamodb")
+        client = clients.instruction_client or ApplicationClient(
+            clients.sleep,
+            allowed_hosts=settings.callback_allowed_hosts,
+            host_map=dict(settings.callback_host_map),
+            clock=clock,
+        )
+        return DocumentRequests(
+            ResourceTable(DynamoDBTable(dynamodb, settings.recordings_table, clients.sleep)),
+            CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, clients.sleep)),
+            RememberingDecryptor(clients.decryptor, clock),
+            client,
+            settings.public_url,
+            clock,
+            lambda: new_id(clock()),
+        )
+
     return EngineServices(
         log=log,
         clock=clock,
@@ -97,6 +131,7 @@ def build_engine_services(environment: Environment) -> EngineServices:
         make_event_batches=cache(make_event_batches),
         make_session_requests=cache(make_session_requests),
         make_uploads=cache(make_uploads),
+        make_document_requests=cache(make_document_requests),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tapedeck.ports.engine_administration import EngineQueueAdmin
     from tapedeck.ports.engines import CredentialsLender, EngineQueues, PresenceStore
     from tapedeck.ports.forwarding import Forwarder
+    from tapedeck.ports.instructions import InstructionClient
     from tapedeck.ports.media import MediaStore
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
     from tapedeck.ports.stores import Store
@@ -35,6 +36,7 @@ class OutboundClients:
 
     Without a `bus`, no domain events are published. `sleep` takes seconds; `random_float` returns a number from 0 to 1.
     `monotonic_clock` measures the duration of callback attempts in milliseconds; None uses the environment's clock.
+    `instruction_client` requests documents from applications; None: one is made where it is needed.
     """
 
     commands: "EngineQueues"
@@ -47,6 +49,7 @@ class OutboundClients:
     sleep: Callable[[float], None] = time.sleep
     random_float: Callable[[], float] = random.random
     monotonic_clock: "Clock | None" = None
+    instruction_client: "InstructionClient | None" = None
 
 
 def _make_client(service: str) -> Any:  # noqa: ANN401 - botocore creates its classes at run time

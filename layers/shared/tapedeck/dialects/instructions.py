@@ -14,6 +14,19 @@ from tapedeck.domain.retry_policy import RetryPolicy
 _FORM: Final = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
+FETCH_CODES: Final[Mapping[str, int]] = {
+    "retrieval": 11200,
+    "unknown_host": 11210,
+    "too_many_redirects": 11215,
+    "invalid_redirect": 11216,
+    "tls": 11220,
+    "certificate": 11237,
+    "invalid_url": 11100,
+    "forbidden": 11200,
+}
+"""The vendors' error code of each `ports.instructions.FetchFailure`."""
+
+
 def instruction_fields(callbacks: CallbackDialect, call: Call, details: InstructionDetails, origin: str) -> Fields:
     """Render the parameters of a request for instructions, sorted by name (C-372).
 

@@ -107,6 +107,7 @@ class EngineEndpoint(Generic[ServicesT]):
                     error=failed,
                     field=field,
                     account=getattr(content, "account", None),
+                    call=getattr(content, "call", None),
                     recording=getattr(content, "recording", None),
                 )
                 return to_lambda_response(reply, request_id)

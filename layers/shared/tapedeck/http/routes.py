@@ -56,6 +56,7 @@ ENGINE_ROOT: Final = "/engine"
 """Every path below this one belongs to the engine protocol, and to no dialect."""
 
 ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {
+    "/engine/v2/documents": frozenset({"POST"}),
     "/engine/v2/events": frozenset({"POST"}),
     "/engine/v2/sessions": frozenset({"POST"}),
     "/engine/v2/uploads": frozenset({"POST"}),
