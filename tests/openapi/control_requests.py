@@ -74,6 +74,8 @@ class _Run:
         """Create the resource that the path of an operation needs; return its sid or id."""
         standin = self._standin
         make: Mapping[str, Callable[[], str]] = {
+            "get_call": lambda: standin.call()["CallSid"],
+            "get_conference": lambda: standin.conference()["ConferenceSid"],
             "hang_up_call": lambda: standin.call()["CallSid"],
             "end_conference": lambda: standin.conference()["ConferenceSid"],
             "record_conference": lambda: standin.conference()["ConferenceSid"],
