@@ -50,6 +50,7 @@ from tapedeck.dialects.forms.lists import (
 )
 from tapedeck.dialects.forms.media import GetAudio, GetRecording
 from tapedeck.dialects.forms.participants import UpdateParticipantForm
+from tapedeck.dialects.forms.phone_numbers import CreatePhoneNumberForm, ListPhoneNumbers, UpdatePhoneNumberForm
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
@@ -76,6 +77,9 @@ FORMS: Final[Mapping[str, type[Form]]] = {
     "create_key": KeyForm,
     "list_keys": ListKeys,
     "update_key": KeyForm,
+    "create_incoming_phone_number": CreatePhoneNumberForm,
+    "list_incoming_phone_numbers": ListPhoneNumbers,
+    "update_incoming_phone_number": UpdatePhoneNumberForm,
     "list_calls": ListCalls,
     "update_call": UpdateCallForm,
     "create_call_recording": CreateCallRecording,
@@ -103,7 +107,15 @@ TITLES: Final = {"twilio": "Twilio", "signalwire": "SignalWire"}
 PAGING: Final = frozenset({"PageSize", "Page", "PageToken"})
 NO_ANSWER: Final = "—"
 _CODES: Final = ("status", "code")
-CHECKED_LATER: Final = {"Label": "label", "CallSidToCoach": "coaching"}
+CHECKED_LATER: Final = {
+    "Label": "label",
+    "CallSidToCoach": "coaching",
+    "PhoneNumber": "number",
+    "AreaCode": "area_code",
+    "VoiceApplicationSid": "application",
+    "SmsApplicationSid": "application",
+    "AccountSid": "choice",
+}
 """The faults of parameters that a form checks after its fields."""
 
 
@@ -279,7 +291,8 @@ def _fault(fault: str, operation: str | None = None, parameter: str = "") -> str
         return ""
     cells = []
     for dialect in (TWILIO, SIGNALWIRE):
-        if (warning := dialect.warning(parameter)) is not None:
+        warns = operation is None or FORMS[operation].WARNS
+        if warns and (warning := dialect.warning(parameter)) is not None:
             cells.append(f"warning {warning.code}")
             continue
         answer = error_data.answer_to(fault, dialect.name, operation)
@@ -346,7 +359,7 @@ def index(_argument: str) -> Iterator[str]:
     yield "| Operation | Method | Path | Success, Twilio | Success, SignalWire | Instead |"
     yield "|---|---|---|---|---|---|"
     for name, operation in responses.read("operations")["operations"].items():
-        shapes = [re.sub(r"\{(\w)(\w+)\}", _variable, path) for path in operation["paths"]]
+        shapes = [re.sub(r"\{([\w ]+)\}", _variable, path) for path in operation["paths"]]
         paths = [shape or "/Accounts/{AccountSid}" for shape in shapes]
         methods = [operation["method"]]
         if "HEAD" in SHAPES.get(shapes[0].removeprefix("/"), ()) and methods == ["GET"]:
@@ -361,7 +374,7 @@ def index(_argument: str) -> Iterator[str]:
 
 
 def _variable(found: re.Match[str]) -> str:
-    return f"{{{found[1].upper()}{found[2]}Sid}}"
+    return f"{{{found[1].title().replace(' ', '')}Sid}}"
 
 
 def _statuses(answers: Mapping[str, Any] | str, path: str) -> str:

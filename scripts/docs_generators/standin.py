@@ -16,7 +16,17 @@ from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS
-from tapedeck_standin.control import api_keys, engines, events, inspection, listing, schemas, telephony
+from tapedeck_standin.control import (
+    api_keys,
+    engines,
+    events,
+    inspection,
+    listing,
+    number_schemas,
+    phone_numbers,
+    schemas,
+    telephony,
+)
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import ControlRoute
 from tapedeck_standin.control.router import ControlRouter, path_of
@@ -40,6 +50,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         engines.EngineRoutes(nothing, nothing, nothing).routes,
         api_keys.ApiKeyRoutes(nothing, nothing).routes,
+        phone_numbers.PhoneNumberRoutes(nothing, nothing).routes,
     ]
     router = ControlRouter(parts)
     return [
@@ -66,7 +77,13 @@ def _models_of(route: ControlRoute) -> list[type[BaseModel]]:
     """Return the models that a handler parses its body or query with."""
     source = _source_of(getattr(route.handle, "__func__", route.handle))
     names = ["ControlQuery"] if "self._account(" in source else _READS.findall(source)
-    return [getattr(listing, name, None) or getattr(inspection, name, None) or getattr(schemas, name) for name in names]
+    return [
+        getattr(listing, name, None)
+        or getattr(inspection, name, None)
+        or getattr(number_schemas, name, None)
+        or getattr(schemas, name)
+        for name in names
+    ]
 
 
 def _fields_of(route: ControlRoute) -> str:
@@ -118,6 +135,7 @@ _LINKS: Final = {
     "CreateConferenceRequest": "objects",
     "RecordingFixture": "objects",
     "ApiKeyFixture": "objects",
+    "CreatePhoneNumberRequest": "objects",
 }
 
 

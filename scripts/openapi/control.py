@@ -24,6 +24,8 @@ from tapedeck_standin.control.inspection import (
     WarningsQuery,
 )
 from tapedeck_standin.control.listing import AccountsQuery, CallsQuery, ListRoutes, PageQuery
+from tapedeck_standin.control.number_schemas import CreatePhoneNumberRequest
+from tapedeck_standin.control.phone_numbers import PhoneNumberRoutes
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
 from tapedeck_standin.control.telephony import TelephonyRoutes
@@ -109,6 +111,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "create_api_key", "State", "Create an API key, with its sid and secret if they are given",
         {200: "ApiKey", 201: "ApiKey"}, schemas.CreateApiKeyRequest,
         conflict="A key has this sid with another secret or account, or the account has the maximum number of keys.",
+    ),
+    ("POST", "/numbers"): Operation(
+        "create_phone_number", "State", "Give a phone number to an account", {201: "PhoneNumber"},
+        CreatePhoneNumberRequest, conflict="An account holds the number already.",
     ),
     ("POST", "/clock"): Operation(
         "advance_clock", "State", "Advance the clock of an account or all", {200: "Clock"}, schemas.AdvanceClockRequest
@@ -201,6 +207,7 @@ def served_routes() -> set[tuple[str, str]]:
         ListRoutes(absent, absent, absent, absent, absent).routes,
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
+        PhoneNumberRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,
         EventRoutes(absent, absent, absent, absent).routes,
         EngineRoutes(absent, absent, absent).routes,

@@ -17,6 +17,7 @@ from tapedeck.dialects.forms import base, lists
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
+from tapedeck.dialects.forms.phone_numbers import CreatePhoneNumberForm, PhoneNumberForm, number_pattern
 from tapedeck.domain.participant import MAX_LABEL
 
 Schema = dict[str, Any]
@@ -110,9 +111,23 @@ def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter
     schema |= _unannotated(name, form, dialect)
     if info.default not in {None, PydanticUndefined}:
         schema["default"] = list(info.default) if isinstance(info.default, tuple) else info.default
-    if (name == "Muted" and dialect.invalid_muted_means_false) or dialect.warning(name) is not None:
+    if (name == "Muted" and dialect.invalid_muted_means_false) or (form.WARNS and dialect.warning(name) is not None):
         faults.clear()
-    return Parameter(name, schema, info.is_required(), frozenset(faults | _OTHER_FAULTS.get(name, frozenset())))
+    return Parameter(
+        name, schema, _is_required(name, info, form, dialect), frozenset(faults | _other_faults(name, form))
+    )
+
+
+def _is_required(name: str, info: FieldInfo, form: type[Form], dialect: Dialect) -> bool:
+    # Twilio also takes an area code in place of a number.
+    takes_number = issubclass(form, CreatePhoneNumberForm) and name == "PhoneNumber"
+    return info.is_required() or (takes_number and not dialect.supports_friendly_name_lookup)
+
+
+def _other_faults(name: str, form: type[Form]) -> frozenset[str]:
+    if issubclass(form, PhoneNumberForm) and name in _FAULTS_OF_NUMBERS:
+        return _FAULTS_OF_NUMBERS[name]
+    return _OTHER_FAULTS.get(name, frozenset())
 
 
 def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[object, list[Any]]:  # noqa: ANN401 - any annotation
@@ -168,6 +183,17 @@ _OTHER_FAULTS: Final[Mapping[str, frozenset[str]]] = {
 """The faults that a form's `read` finds without a validator, by parameter."""
 
 
+_FAULTS_OF_NUMBERS: Final[Mapping[str, frozenset[str]]] = {
+    "PhoneNumber": frozenset({"number", "number_taken"}),
+    "AreaCode": frozenset({"area_code", "area_code_empty"}),
+    "VoiceFallbackUrl": frozenset({"fallback_url"}),
+    "VoiceApplicationSid": frozenset({"application"}),
+    "SmsApplicationSid": frozenset({"application"}),
+    "AccountSid": frozenset({"choice"}),
+}
+"""The same for the forms of phone numbers."""
+
+
 def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
     """Return the rules that a form's `read` checks without a validator."""
     match name:
@@ -178,7 +204,19 @@ def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
         case "CallSidToCoach":
             return sid_schema(dialect, ResourceType.CALL)
         case _:
-            return {}
+            return _unannotated_of_number(name, dialect) if issubclass(form, PhoneNumberForm) else {}
+
+
+def _unannotated_of_number(name: str, dialect: Dialect) -> Schema:
+    """Return the rules that the forms of phone numbers check without a validator."""
+    rules: Mapping[str, Schema] = {
+        "PhoneNumber": {"pattern": f"^{number_pattern(dialect)}$"},
+        "AreaCode": {"pattern": "^[2-9][0-9]{2}$"},
+        "VoiceApplicationSid": {"maxLength": 0},
+        "SmsApplicationSid": {"maxLength": 0},
+        "AccountSid": sid_schema(dialect, ResourceType.ACCOUNT),
+    }
+    return rules.get(name, {})
 
 
 def _date(form: type[ListForm], name: str, sign: str, dialect: Dialect) -> Parameter:

@@ -12,6 +12,7 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.page import Page, PageRequest
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 
@@ -27,6 +28,7 @@ SAMPLE_IDS: Final = {
     ResourceType.RECORDING: "0198c3d0a1b97c3e8f4a5b6c7d8e9f03",
     ResourceType.TRANSCRIPTION: "0198c3d0a1ba7c3e8f4a5b6c7d8e9f04",
     ResourceType.API_KEY: "0198c3d0a1bb7c3e8f4a5b6c7d8e9f05",
+    ResourceType.PHONE_NUMBER: "0198c3d0a1bc7c3e8f4a5b6c7d8e9f06",
 }
 """The id of the sample of each kind."""
 
@@ -61,6 +63,10 @@ SECRET: Final = "0123456789abcdef0123456789abcdef"  # noqa: S105 - an example
 ACCOUNT: Final = AccountInfo(_ACCOUNT, SECOND)
 CREDENTIALS: Final = RequestCredentials(_ACCOUNT, uses_api_key=False, secret=SECRET)
 KEY: Final = ApiKeyInfo(SAMPLE_IDS[ResourceType.API_KEY], "Reports", SECOND, SECOND)
+PHONE_NUMBER: Final = PhoneNumber(
+    _ACCOUNT, SAMPLE_IDS[ResourceType.PHONE_NUMBER], "+12025550123", "(202) 555-0123", 1, SECOND,
+    voice_url="https://app.example.com/voice", status_callback="https://app.example.com/status",
+)  # fmt: skip
 
 _LIST_OF: Final = "list of "
 _EMPTY_LIST: Final = "empty list "
@@ -87,6 +93,7 @@ _COLLECTIONS: Final = {
     "call_recording": f"Calls/{_CALL}/Recordings",
     "conference": "Conferences",
     "conference_recording": f"Conferences/{_CONFERENCE}/Recordings",
+    "phone_number": "IncomingPhoneNumbers",
     "participant": f"Conferences/{_CONFERENCE}/Participants",
     "recording": "Recordings",
     "transcription": "Transcriptions",
@@ -115,6 +122,7 @@ def _render(name: str, dialect: Dialect, *, after_post: bool = False) -> Body:
         "conference": lambda: dialect.conference(CONFERENCE_ENDED),
         "conference_recording": lambda: dialect.recording(of_conference, changed=after_post),
         "participant": lambda: dialect.participant(_ACCOUNT, PARTICIPANT),
+        "phone_number": lambda: dialect.phone_number(PHONE_NUMBER),
         "recording": lambda: dialect.recording_of_account(OF_CALL, ORIGIN),
         "transcription": lambda: dialect.transcription(TRANSCRIPTION),
     }

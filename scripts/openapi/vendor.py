@@ -31,6 +31,7 @@ _PATH_SIDS: Final = {
     "RecordingSid": ResourceType.RECORDING,
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
     "KeySid": ResourceType.API_KEY,
+    "PhoneNumberSid": ResourceType.PHONE_NUMBER,
 }
 _FORMATS: Final = {"audio/x-wav": "WAV", "audio/mpeg": "MP3"}
 _MEDIA_NAMES: Final = {"": "audio", ".wav": "wav", ".mp3": "mp3"}

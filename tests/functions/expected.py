@@ -13,6 +13,7 @@ from tapedeck.domain.account import ApiKeyInfo
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.transcription import Transcription
 
@@ -222,6 +223,79 @@ def key(of: ApiKeyInfo) -> Body:
     }
 
 
+def phone_number(dialect: str, of: PhoneNumber) -> Body:
+    """Return a phone number."""
+    own, account = sid(dialect, "PN", of.id), sid(dialect, "AC", of.account)
+    uri = f"{_account_uri(dialect, of.account)}/IncomingPhoneNumbers/{own}.json"
+    dates = {"date_created": _created(of.id), "date_updated": date(of.updated)}
+    sms = {
+        "sms_application_sid": None,
+        "sms_fallback_method": of.sms_fallback_method,
+        "sms_fallback_url": of.sms_fallback_url,
+        "sms_method": of.sms_method,
+        "sms_url": of.sms_url,
+        "status_callback": of.status_callback,
+        "status_callback_method": of.status_callback_method,
+        "trunk_sid": None,
+        "uri": uri,
+    }
+    voice = {
+        "voice_fallback_method": of.voice_fallback_method,
+        "voice_fallback_url": of.voice_fallback_url,
+        "voice_method": of.voice_method,
+        "voice_url": of.voice_url,
+    }
+    if dialect == "signalwire":
+        return {
+            "account_id": account,
+            "account_sid": account,
+            "address_requirements": "none",
+            "address_sid": None,
+            "api_version": "2010-04-01",
+            "beta": False,
+            "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
+            "country_code": "US",
+            **dates,
+            "emergency_address_sid": None,
+            "emergency_status": "Inactive",
+            "friendly_name": of.friendly_name,
+            "identity_sid": None,
+            "origin": "signalwire",
+            "phone_number": of.number,
+            "sid": own,
+            **sms,
+            "verification_status": "Unverified",
+            "voice_application_sid": None,
+            "voice_caller_id_lookup": None,
+            **voice,
+        }
+    return {
+        "account_sid": account,
+        "address_sid": None,
+        "address_requirements": "none",
+        "api_version": "2010-04-01",
+        "beta": False,
+        "capabilities": {"mms": True, "sms": True, "voice": True, "fax": False},
+        **dates,
+        "friendly_name": of.friendly_name,
+        "identity_sid": None,
+        "phone_number": of.number,
+        "origin": "twilio",
+        "sid": own,
+        **sms,
+        "voice_receive_mode": "voice",
+        "voice_application_sid": None,
+        "voice_caller_id_lookup": of.voice_caller_id_lookup,
+        **voice,
+        "emergency_status": "Inactive",
+        "emergency_address_sid": None,
+        "emergency_address_status": "unregistered",
+        "bundle_sid": None,
+        "status": "in-use",
+        "type": "local",
+    }
+
+
 def transcription(dialect: str, of: Transcription) -> Body:
     """Return a transcription."""
     own = sid(dialect, "TR", of.id)
@@ -292,7 +366,7 @@ def page(
     }
     counts = {"page": number, "page_size": size}
     last = path.rpartition("/")[2]
-    name = {"AddOnResults": "add_on_results"}.get(last, last.lower())
+    name = {"AddOnResults": "add_on_results", "IncomingPhoneNumbers": "incoming_phone_numbers"}.get(last, last.lower())
     if dialect == "signalwire":
         return {**links, **counts, name: items}
     start = number * size

@@ -1,6 +1,7 @@
 """A table of all operations with a route, for tests that apply to each of them."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from tapedeck.domain.account import ApiKeyInfo
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import Recording, Source
 from tapedeck.domain.transcription import Transcription
 from tapedeck.http.routes import is_engine_path
@@ -24,6 +26,7 @@ KINDS = {
     "RecordingSid": ResourceType.RECORDING,
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
     "KeySid": ResourceType.API_KEY,
+    "PhoneNumberSid": ResourceType.PHONE_NUMBER,
 }
 
 
@@ -64,7 +67,8 @@ class Operation:
     @property
     def status(self) -> int:
         """The status of a success; create_call_recording answers 200, because the call is already being recorded."""
-        return 201 if self.name in {"create_participant", "create_key"} else 204 if self.is_deletion else 200
+        created = {"create_participant", "create_key", "create_incoming_phone_number"}
+        return 201 if self.name in created else 204 if self.is_deletion else 200
 
     def takes_names(self, variable: str) -> bool:
         """Whether its path accepts a friendly name or a label in place of this id."""
@@ -83,10 +87,27 @@ class Operation:
         return self.is_deletion and self.is_of_recording
 
 
+class _NewNumber(Mapping[str, str]):
+    """A form with a number that no account has yet: another one at each reading."""
+
+    def __getitem__(self, name: str) -> str:
+        if name != "PhoneNumber":
+            raise KeyError(name)
+        return f"+1303{secrets.randbelow(10**7):07}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("PhoneNumber",))
+
+    def __len__(self) -> int:
+        return 1
+
+
 _CALL_RECORDING = "Calls/{CallSid}/Recordings/{RecordingSid}"
 _PARTICIPANTS = "Conferences/{ConferenceSid}/Participants"
 _PARTICIPANT = f"{_PARTICIPANTS}/{{CallSid}}"
 _KEY = "Keys/{KeySid}"
+_NUMBERS = "IncomingPhoneNumbers"
+_NUMBER = f"{_NUMBERS}/{{PhoneNumberSid}}"
 _CONFERENCE_RECORDING = "Conferences/{ConferenceSid}/Recordings/{RecordingSid}"
 
 OPERATIONS = {
@@ -128,6 +149,11 @@ OPERATIONS = {
         Operation("get_key", "GET", _KEY, only="twilio"),
         Operation("update_key", "POST", _KEY, {}, "twilio"),
         Operation("delete_key", "DELETE", _KEY, only="twilio"),
+        Operation("list_incoming_phone_numbers", "GET", _NUMBERS),
+        Operation("create_incoming_phone_number", "POST", _NUMBERS, _NewNumber()),
+        Operation("get_incoming_phone_number", "GET", _NUMBER),
+        Operation("update_incoming_phone_number", "POST", _NUMBER, {}),
+        Operation("delete_incoming_phone_number", "DELETE", _NUMBER),
     )
 }
 
@@ -141,7 +167,8 @@ assert {*OPERATIONS, "list_accounts"} == {
 class Scene:
     """A call in a conference, both in progress, each with one recording in progress and one that is finished.
 
-    The transcription belongs to the call's recording in progress. An API key is made when a path needs it.
+    The transcription belongs to the call's recording in progress. An API key or a phone number is made when a
+    path needs it.
     """
 
     stage: Stage
@@ -154,6 +181,7 @@ class Scene:
     finished_of_call: Recording
     finished_of_conference: Recording
     keys: list[ApiKeyInfo] = field(default_factory=list, init=False)
+    numbers: list[PhoneNumber] = field(default_factory=list, init=False)
 
     @classmethod
     def set_up(cls, stage: Stage, name: str = "Room") -> "Scene":
@@ -194,14 +222,18 @@ class Scene:
             if not self.keys:
                 self.keys.append(self.stage.services.api_keys.create(self.stage.account, friendly_name="Reports").info)
             everything["KeySid"] = self.keys[0].id
+        if "PhoneNumberSid" in variables:
+            if not self.numbers:
+                self.numbers.append(self.stage.phone_number())
+            everything["PhoneNumberSid"] = self.numbers[0].id
         return {name: everything[name] for name in variables}
 
     def shown(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the complete body of this operation's successful response."""
         if operation.is_deletion or operation.is_list:
             return self._page(client, operation) if operation.is_list else None
-        if operation.path in {"", "Keys", _KEY}:
-            return self._account_or_key(client, operation)
+        if operation.path in {"", "Keys", _KEY, _NUMBERS, _NUMBER}:
+            return self._of_account(client, operation)
         if operation.name == "create_participant":
             made = client.answers[-1].body["call_sid"][2:]
             queued = replace(self.participant, call=made, status=ParticipantStatus.QUEUED)
@@ -218,14 +250,28 @@ class Scene:
         }
         return shown(client, things.get(operation.path, self.transcription))
 
-    def _account_or_key(self, client: FunctionClient, operation: Operation) -> Any:
-        """Return the account, the API key, or the key that the client has just created."""
+    def _of_account(self, client: FunctionClient, operation: Operation) -> Any:
+        """Return the account, its API key or phone number, or the one that the client has just created."""
+        if operation.path in {_NUMBERS, _NUMBER}:
+            return self._number(client, operation)
         if operation.name == "get_account":
             return account_shown(client)
         if operation.name == "create_key":
             made, now = client.answers[-1].body, self.stage.clock.seconds
             return {**expected.key(ApiKeyInfo(made["sid"][2:], "", now, now)), "secret": made["secret"]}
         return expected.key(self.keys[0])
+
+    def _number(self, client: FunctionClient, operation: Operation) -> Any:
+        """Return the phone number, or the one that the client has just created."""
+        name = client.dialect.name
+        if operation.name == "create_incoming_phone_number":
+            made = client.dialect.parse_sid(ResourceType.PHONE_NUMBER, client.answers[-1].body["sid"])
+            assert made is not None
+            now = self.stage.clock.seconds
+            number = str(client.answers[-1].body["phone_number"])
+            shown_name = f"(303) {number[5:8]}-{number[8:]}"
+            return expected.phone_number(name, PhoneNumber(client.account, made, number, shown_name, 1, now))
+        return expected.phone_number(name, self.numbers[0])
 
     def _page(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the only page of a list."""
@@ -245,6 +291,7 @@ class Scene:
             "list_recordings": [expected.account_recording(name, recording, scheme) for recording in newest_first],
             "list_transcriptions": [shown(client, self.transcription)],
             "list_recording_transcriptions": [shown(client, self.transcription)],
+            "list_incoming_phone_numbers": [expected.phone_number(name, each) for each in self.numbers],
             "list_keys": [expected.key(key) for key in self.keys],
         }
         sids = {

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 from tapedeck.adapters.dynamodb import items
 from tapedeck.adapters.dynamodb.client import Item, from_attributes
+from tapedeck.adapters.dynamodb.phone_numbers import phone_number_items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
@@ -252,6 +254,15 @@ class Stage:
         self._put(row, {"account": made.account})
         return made
 
+    def phone_number(self, **fields: Any) -> PhoneNumber:
+        """Store a phone number of the account; its last four digits follow from the id of the account."""
+        now, last = self.clock(), f"{int(self.account, 16) % 10_000:04}"
+        made = PhoneNumber(self.account, new_id(now), f"+1202555{last}", f"(202) 555-{last}", 1, now // 1000)
+        made = replace(made, **fields)
+        for item in phone_number_items(made):
+            self.shelf.put(item)
+        return made
+
     def write(self, recording: Recording, **attributes: Any) -> None:
         """Overwrite attributes of a recording's item."""
         key = items.recording_key(recording.parent, recording.id)
@@ -348,6 +359,13 @@ def assert_answer(answer: Answer, status: int, body: Any) -> None:
     if status == 401:
         assert headers.pop("www-authenticate").startswith("Basic realm=")
     assert headers == ({"content-type": "application/json; charset=utf-8"} if answer.content else {})
+
+
+def assert_error(client: FunctionClient, answer: Answer, code: int) -> None:
+    """Require that a parameter was refused with this code: 400 in Twilio's dialect, 422 in SignalWire's."""
+    expected_status = 400 if client.dialect.name == "twilio" else 422
+    found = (answer.status, answer.body["status"], answer.body["code"])
+    assert found == (expected_status, expected_status, code)
 
 
 def assert_refused(

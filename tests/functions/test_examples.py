@@ -45,6 +45,7 @@ SECOND_CALL_RECORDING: Final = "e83a5d1c6b0f4927815de92f4c7b0a6d"
 TRANSCRIPTION: Final = "41f6a29b7c8d4e05a3b1609fd2e8c573"
 KEY: Final = "b57d0e2a94c84f16a3e8d7250f9b6c41"
 KEY_SECRET: Final = "a94f02c7d85e4b13960d7e2fb8c1a356"
+PHONE_NUMBER: Final = "016612f5f1e87a3d9c41b7e05d2f8a66"
 TOKEN: Final = "3c1f9a7be2d04856b1a7c93e5d20f864"
 
 NAME: Final = "Weekly review"
@@ -444,6 +445,29 @@ def keys(scenario: Scenario) -> Iterator[Answer]:
     yield scenario.request("GET", "Keys")
 
 
+def phone_number(scenario: Scenario) -> Iterator[Answer]:
+    """Create a phone number at 23:00:00, give it URLs at 23:00:06, then read it."""
+    made = scenario.request("POST", "IncomingPhoneNumbers", form={"PhoneNumber": "+12025550100"})
+    scenario.record_id(PHONE_NUMBER, ResourceType.PHONE_NUMBER, made.body["sid"])
+    urls = {
+        "VoiceUrl": "https://app.example.com/voice",
+        "VoiceFallbackUrl": "https://app.example.com/fallback",
+        "StatusCallback": "https://app.example.com/status",
+        "SmsUrl": "https://app.example.com/sms",
+        "SmsFallbackUrl": "https://app.example.com/sms-fallback",
+    }
+    scenario.at(6)
+    path = ("IncomingPhoneNumbers", made.body["sid"])
+    yield scenario.request("POST", *path, form=urls)
+    yield scenario.request("GET", *path)
+
+
+def phone_numbers(scenario: Scenario) -> Iterator[Answer]:
+    """List phone numbers."""
+    list(phone_number(scenario))
+    yield scenario.request("GET", "IncomingPhoneNumbers")
+
+
 def missing_parameter(scenario: Scenario) -> Iterator[Answer]:
     """Update recordings without a status."""
     scenario.call_recording()
@@ -570,6 +594,10 @@ REPRODUCTIONS: Final = {
     "signalwire.transcription": Reproduction(transcription),
     "twilio.account": Reproduction(account),
     "twilio.account_list": Reproduction(accounts),
+    "signalwire.phone_number": Reproduction(phone_number),
+    "signalwire.phone_number_list": Reproduction(phone_numbers),
+    "twilio.phone_number": Reproduction(phone_number),
+    "twilio.phone_number_list": Reproduction(phone_numbers),
     "twilio.key": Reproduction(renamed_key),
     "twilio.key.created": Reproduction(created_key, 201),
     "twilio.key_list": Reproduction(keys),

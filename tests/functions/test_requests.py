@@ -734,6 +734,31 @@ def test_transcriptions_cost_one_or_two_requests(client: FunctionClient, stage: 
     assert meter.of(lambda: client.delete("Transcriptions", own), 404) == ([GET], [])
 
 
+def test_phone_numbers_cost_one_or_two_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A number costs 1 read, a list 1 query, a creation 1 transaction of 4 WU; a change or a deletion 1 read more."""
+    made = stage.phone_number()
+    path = ("IncomingPhoneNumbers", client.sid(ResourceType.PHONE_NUMBER, made.id))
+    new = {"PhoneNumber": f"+1404{made.number[5:]}", "VoiceUrl": "https://a.example/voice"}
+    assert meter.of(lambda: client.post(path[0], form=new), 201) == ([TRANSACT], [4])
+    assert meter.of(lambda: client.get(path[0]), 200) == ([QUERY], [])
+    assert meter.of(lambda: client.get(path[0], PhoneNumber="*55"), 200) == ([QUERY], [])
+    assert meter.of(lambda: client.get(path[0], PhoneNumber=made.number), 200) == ([GET], [])
+    assert meter.of(lambda: client.get(*path), 200) == ([GET], [])
+    assert meter.of(lambda: client.post(*path, form={}), 200) == ([GET], [])
+    assert meter.of(lambda: client.post(*path, form={"VoiceUrl": "https://a.example/"}), 200) == ([GET, TRANSACT], [4])
+    assert meter.of(lambda: client.delete(*path), 204) == ([GET, TRANSACT], [4])
+    assert meter.of(lambda: client.get(*path), 404) == ([GET], [])
+
+
+def test_an_area_code_costs_two_requests(make_twilio: Any, stage: Stage, meter: Meter) -> None:
+    """A number of an area code costs 1 batch read of its hundred numbers and 1 transaction of 4 WU."""
+    client, area = make_twilio(), str(600 + int(stage.account, 16) % 300)
+    assert meter.of(lambda: client.post("IncomingPhoneNumbers", form={"AreaCode": area}), 201) == (
+        [BATCH, TRANSACT],
+        [4],
+    )
+
+
 # Finished recordings. Requests to the bucket are counted in test_get_recording, test_media_completion, `DeleteRules`.
 
 

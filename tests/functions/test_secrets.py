@@ -53,7 +53,12 @@ MAX_LINE_BYTES = 750
 APART = scaled(deep=1, ci=1, fast=3)
 """Each client sends one in so many operations; at the size `fast`, the three clients share all operations."""
 
-CREATED_SID = {"create_call_recording": "sid", "create_participant": "call_sid", "create_key": "sid"}
+CREATED_SID = {
+    "create_call_recording": "sid",
+    "create_participant": "call_sid",
+    "create_key": "sid",
+    "create_incoming_phone_number": "sid",
+}
 """The field of the body with the sid of what the operation creates."""
 
 
@@ -108,15 +113,18 @@ def _use_everything(client: FunctionClient, scene: Scene, canaries: Canaries, op
 
 
 def _without_own_secrets(client: FunctionClient, answer: Answer, canaries: Canaries) -> str:
-    """Return the text of an answer without the two secrets that an answer has by design.
+    """Return the text of an answer without the secrets that an answer has by design.
 
-    An account shows the token that authenticated the request, and a new API key shows its secret.
+    An account shows the token that authenticated the request, a new API key its secret, and a phone number its URLs.
     """
     body = answer.body if answer.headers.get("content-type", "").startswith("application/json") else None
     if isinstance(body, dict) and body.get("auth_token") == client.secret:
         return answer.text.replace(client.secret, "")
     if isinstance(body, dict) and "secret" in body:
         return answer.text.replace(canaries.plant(f"secret of {body['sid']}", body["secret"]), "")
+    numbers = body.get("incoming_phone_numbers", [body]) if isinstance(body, dict) else []
+    if any(number.get("status_callback") == URL for number in numbers):
+        return answer.text.replace(URL, "")
     return answer.text
 
 
@@ -203,7 +211,11 @@ def scenario(
     recordings = [
         *stage.partition(scene.call),
         *stage.partition(scene.conference),
-        *(item for kind in ("RECS", "CALLS", "CONFS") for item in stage.shelf.partition(f"{account}#{kind}")),
+        *(
+            item
+            for kind in ("RECS", "CALLS", "CONFS", "NUMBERS")
+            for item in stage.shelf.partition(f"{account}#{kind}")
+        ),
     ]
     credentials = shelves(settings.credentials_table)
     names = (f"ACCOUNT#{account}", f"SIGNING#{account}", f"KEY#{key['api_key_sid'][2:]}", f"ENGINE#{engine}")

@@ -24,6 +24,8 @@ FORMS: Mapping[str, list[dict[str, str] | None]] = {
     "update_participant": [None, {"Muted": "true"}, {"AnnounceUrl": "https://a.example/"}, {"Hold": "no"}],
     "create_key": [None, {"FriendlyName": "x" * 65}],
     "update_key": [None, {"FriendlyName": "Ours"}, {"FriendlyName": "x" * 65}],
+    "create_incoming_phone_number": [{"PhoneNumber": "+12025550144"}, None],
+    "update_incoming_phone_number": [None, {"VoiceUrl": "https://a.example/"}, {"VoiceMethod": "no"}],
     "update_conference": [None, {"Status": "completed"}, {"AnnounceUrl": "https://a.example/"}, {"Status": "no"}],
 }
 ABSENT = {
@@ -33,6 +35,7 @@ ABSENT = {
     "RecordingSid": "c" * 32,
     "TranscriptionSid": "b" * 32,
     "KeySid": "a" * 32,
+    "PhoneNumberSid": "9" * 32,
 }
 KEYS = {operation.name for operation in OPERATIONS.values() if operation.path.startswith("Keys")}
 """The operations on API keys, which refuse API keys as credentials."""
@@ -56,7 +59,9 @@ class Tenants:
     def all_foreign_items(self) -> list[list[Any]]:
         """Return all items of the other account."""
         scene, account = self.foreign_scene, self.foreign.account
-        lists = [self.foreign.shelf.partition(f"{account}#{kind}") for kind in ("RECS", "CALLS", "CONFS", "TRS")]
+        lists = [
+            self.foreign.shelf.partition(f"{account}#{kind}") for kind in ("RECS", "CALLS", "CONFS", "TRS", "NUMBERS")
+        ]
         keys: list[Any] = list(self.foreign.services.api_keys.list(account, PageRequest()).items)
         return [self.foreign.partition(scene.call), self.foreign.partition(scene.conference), *lists, keys]
 

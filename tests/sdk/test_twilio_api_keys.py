@@ -1,6 +1,7 @@
 """The unmodified Python SDK of Twilio reads its account and manages API keys on the stand-in, and uses a key."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,6 +111,26 @@ def test_uses_a_key(place: Place, make_client: MakeClient) -> None:
     assert owner.keys(str(made.sid)).delete() is True
     assert_list_refused(client.recordings.list)
     assert [each.sid for each in owner.recordings.list()] == [recording.sid]
+
+
+def test_manages_phone_numbers(place: Place, make_client: MakeClient) -> None:
+    """Phone numbers are created, listed, fetched, changed and deleted with the SDK; an empty URL clears it."""
+    client = make_client(place.account, place.token)
+    number = f"+1415{secrets.randbelow(10**7):07}"
+    made = client.incoming_phone_numbers.create(phone_number=number, voice_url="https://app.example.com/voice")
+    assert (made.phone_number, made.voice_url, made.voice_method) == (number, "https://app.example.com/voice", "POST")
+    assert (made.capabilities or {})["voice"] is True
+    assert [each.sid for each in client.incoming_phone_numbers.list(phone_number=number)] == [made.sid]
+    assert [each.sid for each in client.incoming_phone_numbers.list(phone_number=f"*{number[-6:]}")] == [made.sid]
+    changed = client.incoming_phone_numbers(str(made.sid)).update(voice_url="", friendly_name="Hotline")
+    assert (changed.voice_url, changed.friendly_name) == (None, "Hotline")
+    assert client.incoming_phone_numbers(str(made.sid)).fetch().friendly_name == "Hotline"
+    taken = lambda: client.incoming_phone_numbers.create(phone_number=number)  # noqa: E731
+    assert refusal(taken) == (400, 21422)
+    assert refusal(lambda: client.incoming_phone_numbers.create(area_code="533")) == (400, 21452)
+    assert client.incoming_phone_numbers(str(made.sid)).delete() is True
+    assert client.incoming_phone_numbers.list() == []
+    assert refusal(client.incoming_phone_numbers(str(made.sid)).fetch) == (404, 20404)
 
 
 def test_uses_a_key_of_an_env_file(place: Place, make_client: MakeClient) -> None:

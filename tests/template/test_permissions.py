@@ -81,6 +81,11 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "get_key": {200, 401, 404, 405},
     "update_key": {200, 400, 401, 404, 405},
     "delete_key": {204, 401, 404, 405},
+    "list_incoming_phone_numbers": {200, 400, 401, 404, 422},
+    "create_incoming_phone_number": {201, 400, 401, 404, 422},
+    "get_incoming_phone_number": {200, 401, 404},
+    "update_incoming_phone_number": {200, 400, 401, 404, 422},
+    "delete_incoming_phone_number": {204, 401, 404},
     "default": {404, 405},
     "fetch_document": {200, 401, 403, 404, 422, 503},
     "open_engine_session": {200, 401, 409, 422, "ended"},
@@ -201,6 +206,7 @@ def test_roles_grant_exactly_what_the_functions_use(
         _use_media(mine, recorder, clock)
         _use_participants(mine, other)
         _use_keys(mine, other)
+        _use_phone_numbers(mine, other)
         _use_call_updates(mine)
         mine.get("Nothing")
     _use_accounts(recorder)
@@ -432,6 +438,26 @@ def _use_keys(mine: FunctionClient, other: FunctionClient) -> None:
             mine.post("Keys", each, form=form)
         for _ in range(2):
             mine.delete("Keys", each)
+
+
+def _use_phone_numbers(mine: FunctionClient, other: FunctionClient) -> None:
+    """Run every branch of the functions for phone numbers."""
+    numbers, unknown = ("IncomingPhoneNumbers",), mine.sid(ResourceType.PHONE_NUMBER, mine.account)
+    for path in (mine.path(*numbers), mine.path(*numbers, unknown)):
+        for method in ("GET", "POST", "DELETE"):
+            mine.request(method, path, authorization=_MALFORMED_CREDENTIALS)
+            mine.request(method, path.replace(mine.base, other.base), form={"PhoneNumber": "+12025550177"})
+    made = mine.post(*numbers, form={"PhoneNumber": "+12025550177"}).body["sid"]
+    for form in ({"PhoneNumber": "+12025550177"}, {}, {"AreaCode": "415"}):
+        mine.post(*numbers, form=form)
+    for query in ({}, {"PageSize": "0"}, {"PhoneNumber": "+12025550177"}, {"PhoneNumber": "*77"}):
+        mine.get(*numbers, **query)
+    for each in (made, unknown):
+        mine.get(*numbers, each)
+        for change in ({"VoiceUrl": "https://example.com/"}, {"VoiceMethod": "x"}, None):
+            mine.post(*numbers, each, form=change)
+        for _ in range(2):
+            mine.delete(*numbers, each)
 
 
 def _use_call_updates(mine: FunctionClient) -> None:

@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.dialects.formatting import formatted, rfc2822, rfc2822_or_none
+from tapedeck.dialects.formatting import rfc2822, rfc2822_or_none
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid, select_dialect
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.telephone import formatted
 
 BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
 quick = settings(max_examples=100, deadline=None, database=None)
 IDS = st.integers(min_value=0, max_value=2**128 - 1).map(lambda number: f"{number:032x}")
-FORMS = {"twilio": r"(AC|CA|CF|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}
+FORMS = {"twilio": r"(AC|CA|CF|PN|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}
 
 
 @BOTH

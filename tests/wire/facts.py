@@ -13,7 +13,16 @@ DATA: Final = Path(__file__).resolve().parent / "data"
 DialectName = str
 DIALECTS: Final = ("twilio", "signalwire")
 
-_RESOURCES: Final = ("call", "recording", "conference", "participant", "transcription", "account", "key")
+_RESOURCES: Final = (
+    "call",
+    "recording",
+    "conference",
+    "participant",
+    "transcription",
+    "account",
+    "key",
+    "phone_number",
+)
 
 
 class _Facts(BaseModel):

@@ -109,7 +109,8 @@ class Request:
         named = (self.operation.answers.success[200 if 200 in self.operation.answers.success else 201]).split()[-1]
         resource = load().resource_of(named).resource
         for kind, pattern, sid in zip(self.operation.variables, self.operation.patterns, self.sids, strict=True):
-            field = "sid" if kind == resource else f"{kind}_sid"
+            name = kind.replace(" ", "_")
+            field = "sid" if name == resource else f"{name}_sid"
             is_sid = pattern is not _FREE or _requested(self.dialect, kind).fullmatch(sid)
             expected = _in_bodies(self.dialect, sid)
             if is_sid and field in body and body[field] not in {expected, None}:

@@ -30,9 +30,10 @@ SIDS = {
         "recording": f"RE{'3' * 32}",
         "transcription": f"TR{'4' * 32}",
         "key": f"SK{'5' * 32}",
+        "phone number": f"PN{'6' * 32}",
     },
     "signalwire": dict.fromkeys(
-        ("call", "conference", "recording", "transcription"), "11111111-1111-4111-8111-111111111111"
+        ("call", "conference", "recording", "transcription", "phone number"), "11111111-1111-4111-8111-111111111111"
     ),
 }
 MORE_INFO = {
@@ -139,7 +140,7 @@ NOT_IN_THE_DATA = {
     # answered as an internal error.
     "twilio": {"CallAnswered", "StoreUnavailable", "StoreUnresolved", "callback_url", "event"},
     # SignalWire has no labels, no names of conferences in paths, no `Twilio.CURRENT` and no choice of channels. It
-    # skips pages without a token.
+    # skips pages without a token. It takes no area code in place of a number.
     "signalwire": {
         "AmbiguousCurrentRecording",
         "LabelInUse",
@@ -149,6 +150,8 @@ NOT_IN_THE_DATA = {
         "label",
         "page_token_missing",
         "ConferenceReadByName",
+        "area_code",
+        "area_code_empty",
     },
 }
 """The rows of the code that never become a response of the dialect, or equal another row."""

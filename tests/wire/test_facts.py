@@ -12,10 +12,16 @@ ROOT = "/2010-04-01"
 ACCOUNT = "/2010-04-01/Accounts/{AccountSid}"
 
 
+def _kind(variable: re.Match[str]) -> str:
+    """Return the variable of a path in the words of the data: `{phone number}` for `{PhoneNumberSid}`."""
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", variable[1])
+    return f"{{{words.lower()}}}"
+
+
 def test_every_route_is_an_operation() -> None:
     """The operations have the methods and paths of the template's routes, and the names of their functions."""
     routes = {
-        (route.operation, str(route.method), re.sub(r"\{(\w+?)Sid\}", lambda name: f"{{{name[1].lower()}}}", path))
+        (route.operation, str(route.method), re.sub(r"\{(\w+?)Sid\}", _kind, path))
         for route in TEMPLATE.routes
         if route.path is not None and route.path.startswith(ROOT) and not route.path.endswith(".json")
         for path in [route.path.removeprefix(ACCOUNT).removeprefix(ROOT)]

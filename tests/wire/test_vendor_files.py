@@ -76,6 +76,8 @@ def test_the_data_agrees_with_the_vendors_files() -> None:
             data[2].difference_update({503} if begins else ())
             # The vendor lists 408 for one of the two updates of recordings only.
             data[2].difference_update({408} if name == "update_conference_recording" else ())
+            # The vendor lists 409 for a number that is in use; here none is.
+            theirs[2].difference_update({409} if name == "delete_incoming_phone_number" else ())
             if data != theirs:
                 differences.append(f"{dialect} {name}: {theirs}")
     assert differences == []

@@ -51,9 +51,10 @@ from tapedeck_standin.clock import VirtualClock, working_for
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
-from tapedeck_standin.control.fixtures import CreatedResource, FixtureLoader, Fixtures, FixtureSids
+from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures, FixtureSids
 from tapedeck_standin.control.inspection import InspectionRoutes
 from tapedeck_standin.control.listing import ListRoutes
+from tapedeck_standin.control.phone_numbers import PhoneNumberRoutes
 from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.start_page import StartPage
@@ -216,10 +217,12 @@ def build_application(
     registry = AccountRegistry(account_data, account)
 
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
+    phone_numbers = PhoneNumberRoutes(api_services.phone_numbers, registry)
 
     def forget(account_id: str) -> None:
         for forget_in in (callback_log.forget, request_log.forget, warning_log.forget, faults.remove):
             forget_in(account_id)
+        phone_numbers.give_default(account_id)
 
     engines = get_engine_admin_services().engines
 
@@ -254,6 +257,7 @@ def build_application(
         ).routes,
         EngineRoutes(engines, standard_queues, registry).routes,
         api_keys.routes,
+        phone_numbers.routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
     api = Api(
@@ -273,10 +277,11 @@ def build_application(
     if setting.fixtures is not None:
         # No engine need be alive: what a file describes exists when the stand-in is ready.
         recordings = Recordings(resources, clock)
-        loader = FixtureLoader(registry, telephony, recordings, api_keys.create, scheduler.run, clock)
-        with working_for(None):
-            created = loader.create(setting.fixtures)
-        _report_fixtures(created, setting.fixture_sids, report)
+        loader = FixtureLoader(
+            registry, telephony, recordings, api_keys.create, phone_numbers.create, scheduler.run, clock
+        )
+        _create_fixtures(loader, setting.fixtures, setting.fixture_sids, report)
+    phone_numbers.give_default(account)  # after the fixtures, one of which may be this number
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(backend.media, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
@@ -327,9 +332,11 @@ def _engine_clock(clock: VirtualClock, engine: EngineMode) -> Clock:
     return system_clock if clock.is_frozen else clock.monotonic
 
 
-def _report_fixtures(
-    made: Iterable[CreatedResource], fixture_sids: FixtureSids, report: Callable[[str], object]
+def _create_fixtures(
+    loader: FixtureLoader, fixtures: Fixtures, fixture_sids: FixtureSids, report: Callable[[str], object]
 ) -> None:
+    with working_for(None):
+        made = loader.create(fixtures)
     for created in made:
         fixture_sids.add(created)
         sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))

@@ -15,6 +15,7 @@ from tapedeck.adapters.dynamodb.items import (
     recording_from,
     transcriptions_partition,
 )
+from tapedeck.adapters.dynamodb.phone_numbers import number_key, phone_numbers_partition
 from tapedeck.domain.account import ApiKey
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.settings import Settings
@@ -91,7 +92,7 @@ class AccountData:
         return [item["SK"].removeprefix(_PARTICIPANT) for item in items]
 
     def clear(self, account: str) -> None:
-        """Delete all calls, conferences and recordings of an account, with everything that belongs to them.
+        """Delete calls, conferences, recordings and phone numbers of an account, with everything that belongs to them.
 
         Includes participants, callback deliveries, transcriptions and media; credentials are kept. Starts from the
         account's lists, because a scan would read all accounts.
@@ -117,6 +118,9 @@ class AccountData:
                 yield from map(_key, self._partition(name_partition(account, name)))
         for resource_id in {row["SK"] for row in rows}:
             yield from map(_key, self._partition(deliveries_partition(account, resource_id)))
+        for number in self._partition(phone_numbers_partition(account)):
+            yield _key(number)
+            yield _key(number_key(number["number"]))
         for transcription in self._partition(transcriptions_partition(account)):
             yield _key(transcription)
             yield transcriptions_partition(account, transcription["recording"]), transcription["SK"]

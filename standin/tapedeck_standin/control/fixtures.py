@@ -1,4 +1,4 @@
-"""Fixtures: API keys, calls, conferences and recordings that a YAML file defines, in the control API's format."""
+"""Fixtures: keys, phone numbers, calls, conferences and recordings of a YAML file, in the control API's format."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +13,12 @@ from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidState, NameInUse
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.api_keys import NewApiKey
 from tapedeck.operations.recordings import Recordings, StartRecording
 from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.control.number_schemas import CreatePhoneNumberRequest
 from tapedeck_standin.control.requests import AccountRegistry, ControlError
 from tapedeck_standin.control.schemas import (
     ControlRequest,
@@ -73,6 +75,7 @@ class Fixtures(BaseModel):
     conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
     keys: Annotated[tuple[ApiKeyFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
+    numbers: Annotated[tuple[CreatePhoneNumberRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
 
     @classmethod
     def load(cls, path: Path) -> "Fixtures":
@@ -138,6 +141,7 @@ _KINDS: Final = {
     ResourceType.CONFERENCE: "conferences",
     ResourceType.RECORDING: "recordings",
     ResourceType.API_KEY: "keys",
+    ResourceType.PHONE_NUMBER: "numbers",
 }
 
 
@@ -149,6 +153,7 @@ class FixtureLoader:
         telephony: creates calls and conferences.
         recordings: starts and stops recordings, as API clients do.
         create_key: creates API keys.
+        create_number: creates phone numbers.
         run: runs all background work that is due.
         clock: is advanced by the duration of each recording.
     """
@@ -159,6 +164,7 @@ class FixtureLoader:
         telephony: Telephony,
         recordings: Recordings,
         create_key: Callable[[CreateApiKeyRequest], NewApiKey],
+        create_number: Callable[[CreatePhoneNumberRequest], PhoneNumber],
         run: Callable[[], object],
         clock: VirtualClock,
     ) -> None:
@@ -166,18 +172,19 @@ class FixtureLoader:
         self._telephony = telephony
         self._recordings = recordings
         self._create_key = create_key
+        self._create_number = create_number
         self._run = run
         self._clock = clock
 
     def create(self, fixtures: Fixtures) -> list[CreatedResource]:
-        """Create all resources: API keys, calls, conferences, then recordings, each in the file's order.
+        """Create all resources: API keys, phone numbers, calls, conferences, then recordings, each in the file's order.
 
         Raises:
             InvalidFixtures: the fixtures contradict each other.
         """
         calls: list[tuple[str, str]] = []
         conferences_by_name: dict[tuple[str, str | None], str] = {}
-        made = list(self._make_keys(fixtures.keys))
+        made = [*self._make_keys(fixtures.keys), *self._make_numbers(fixtures.numbers)]
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
         ended = {place for place, fixture in enumerate(fixtures.calls, 1) if fixture.status is CallStatus.COMPLETED}
         for place, fixture in enumerate(fixtures.calls, 1):
@@ -210,6 +217,14 @@ class FixtureLoader:
                 yield CreatedResource(account, ResourceType.API_KEY, self._create_key(fixture).key)
             except ControlError as error:
                 raise InvalidFixtures(f"keys.{place}.{error.field}: {error.message}") from error
+
+    def _make_numbers(self, fixtures: Sequence[CreatePhoneNumberRequest]) -> Iterator[CreatedResource]:
+        for place, fixture in enumerate(fixtures):
+            account = self._account(fixture, f"numbers.{place}")
+            try:
+                yield CreatedResource(account, ResourceType.PHONE_NUMBER, self._create_number(fixture).id)
+            except ControlError as error:
+                raise InvalidFixtures(f"numbers.{place}.{error.field}: {error.message}") from error
 
     def _make_conferences(
         self, fixtures: Sequence[CreateConferenceRequest], ids: dict[tuple[str, str | None], str]

@@ -59,7 +59,8 @@ def _are_accounts(accounts: object) -> object:
     return accounts
 
 
-def _normalize_url(url: str) -> str:
+def normalize_url(url: str) -> str:
+    """Return the form of a URL that is stored; raises PydanticCustomError if it is no usable URL."""
     normal = normalize_callback_url(url)
     if normal is None:
         raise PydanticCustomError("url", "not an absolute http or https URL")
@@ -145,7 +146,7 @@ class CreateConferenceRequest(ControlRequest):
     participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
     status: ConferenceStatus | None = None
     record: bool = False
-    status_callback: Annotated[str, AfterValidator(_normalize_url)] | None = None
+    status_callback: Annotated[str, AfterValidator(normalize_url)] | None = None
     status_callback_method: Literal["GET", "POST"] = "POST"
     status_callback_event: Annotated[tuple[str, ...], BeforeValidator(_split_words)] | None = Field(None, strict=False)
 

@@ -22,6 +22,7 @@ from tapedeck.adapters.dynamodb.items import (
     recording_from,
     recording_key,
 )
+from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable, number_key, phone_numbers_partition
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
 from tapedeck.domain.account import VOICE, ConfirmUpdates
@@ -48,6 +49,7 @@ from tapedeck_standin.samples.callbacks import (
     delivery_of_absent,
     failed_batch,
 )
+from tapedeck_standin.samples.phone_numbers import sample_phone_numbers
 from tapedeck_standin.telephony.audio import Part, make_wav
 
 NOON: Final = 1_748_779_200
@@ -141,6 +143,8 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, encryptor: Encryptor) -> No
         delivery_of_absent(captured.recording(SILENT)),
     ):
         DeliveryTable(captured).put(delivery)
+    for number in sample_phone_numbers(OTHER_ACCOUNT):
+        PhoneNumberTable(captured).put_phone_number(number)
     captured.transact([Write({"PK": "ENGINES", "SK": STANDIN_ENGINE}, item=_presence())])
     added = _other_keys(dynamodb, settings.recordings_table, captured.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
@@ -365,18 +369,22 @@ def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[
     found = _keys_in(dynamodb, table, partitions)
     added = [key for key in found if (key["PK"]["S"], key["SK"]["S"]) not in seeded]
     listed = {key.pop("parent")["S"] for key in added if "parent" in key} - partitions
+    numbers = [key["number"]["S"] for key in added if key["PK"]["S"] == phone_numbers_partition(STANDIN_ACCOUNT)]
+    listed |= {number_key(number)["PK"] for number in numbers}
+    added = [{"PK": key["PK"], "SK": key["SK"]} for key in added]
     return added + [{"PK": key["PK"], "SK": key["SK"]} for key in _keys_in(dynamodb, table, listed)]
 
 
 def _keys_in(dynamodb: Any, table: str, partitions: Iterable[str]) -> list[Attributes]:  # noqa: ANN401
-    """Return the keys of all items in these partitions; with the attribute `parent`, if they have it."""
+    """Return the keys of all items in these partitions; with `parent` and `number`, if they have them."""
     found: list[Attributes] = []
     for partition in sorted(partitions):
         request = {
             "TableName": table,
             "KeyConditionExpression": "PK = :pk",
             "ExpressionAttributeValues": {":pk": {"S": partition}},
-            "ProjectionExpression": "PK, SK, parent",
+            "ProjectionExpression": "PK, SK, parent, #number",
+            "ExpressionAttributeNames": {"#number": "number"},
             "ConsistentRead": True,
         }
         for page in dynamodb.get_paginator("query").paginate(**request):

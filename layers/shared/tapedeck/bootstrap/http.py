@@ -3,7 +3,7 @@
 import gc
 import os
 import time
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from tapedeck.adapters.clock import monotonic_clock
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
+    from tapedeck.operations.phone_numbers import PhoneNumbers
     from tapedeck.operations.transcriptions import Transcriptions
+    from tapedeck.ports.clock import Clock
     from tapedeck.ports.credentials import Encryptor
     from tapedeck.ports.media import MediaStore
 
@@ -129,8 +131,16 @@ def build_api_services(environment: Environment) -> ApiServices:
         make_participants=cache(make_participants),
         make_transcriptions=cache(make_transcriptions),
         make_api_keys=cache(make_api_keys),
+        make_phone_numbers=cache(partial(_make_phone_numbers, database, now)),
         make_account_details=cache(make_account_details),
     )
+
+
+def _make_phone_numbers(database: DynamoDBTable, clock: "Clock") -> "PhoneNumbers":
+    from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable  # noqa: PLC0415
+    from tapedeck.operations.phone_numbers import PhoneNumbers  # noqa: PLC0415
+
+    return PhoneNumbers(PhoneNumberTable(database), clock)
 
 
 def build_admin_services(environment: Environment) -> "AdminServices":

@@ -22,6 +22,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, TapedeckError
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.transcription import Transcription
 from tapedeck.domain.warnings import AccountWarning
@@ -39,6 +40,7 @@ class ResourceType(StrEnum):
     RECORDING = "RE"
     TRANSCRIPTION = "TR"
     API_KEY = "SK"
+    PHONE_NUMBER = "PN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Dialect(ABC):
     accepts_json_bodies: ClassVar[bool]
     """Whether a JSON body is accepted in place of a form."""
     created_status: ClassVar[int]
-    """The HTTP status of a response that created a resource."""
+    """The HTTP status of a response that created a resource, except a phone number: 201 in both dialects (C-358)."""
     supports_current_alias: ClassVar[bool]
     """Whether `Twilio.CURRENT` is accepted in place of a recording's SID."""
     supports_friendly_name_lookup: ClassVar[bool]
@@ -162,6 +164,10 @@ class Dialect(ABC):
     @abstractmethod
     def transcription(self, transcription: Transcription) -> Body:
         """Render a transcription."""
+
+    @abstractmethod
+    def phone_number(self, phone_number: PhoneNumber) -> Body:
+        """Render a phone number."""
 
     @abstractmethod
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:

@@ -56,6 +56,11 @@ def _both(status: int, code: int, message: str) -> ErrorAnswers:
     return ErrorAnswers(ErrorAnswer(status, code, message), ErrorAnswer(status, code, message))
 
 
+def _parameter(message: str, code: int, signalwire_code: int | None = None) -> ErrorAnswers:
+    """Return the answers to an invalid parameter: 400 in Twilio's dialect, 422 in SignalWire's."""
+    return ErrorAnswers(ErrorAnswer(400, code, message), ErrorAnswer(422, signalwire_code or code, message))
+
+
 _BAD_REQUEST: Final = ErrorAnswer(400, 20001, "Bad request")
 _NOT_FOUND: Final = ErrorAnswer(404, 20404, "The requested resource {uri} was not found")
 _INVALID: Final = ErrorAnswer(422, 10000, "{name} is invalid")
@@ -150,6 +155,30 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
     ),
     "callback_url": ErrorAnswers(
         ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21456, "{name} is not a valid URL")
+    ),
+    "number": ErrorAnswers(
+        ErrorAnswer(400, 21421, "{name} is not a valid phone number"),
+        ErrorAnswer(422, 21421, "{name} is not a valid phone number"),
+    ),
+    "number_taken": ErrorAnswers(
+        ErrorAnswer(400, 21422, "{name} is not available"), ErrorAnswer(422, 21422, "{name} is not available")
+    ),
+    "number_method": ErrorAnswers(
+        ErrorAnswer(400, 21403, "{name} must be GET or POST"), ErrorAnswer(422, 21209, "{name} must be GET or POST")
+    ),
+    "area_code": ErrorAnswers(
+        ErrorAnswer(400, 21451, "{name} is not an area code"), ErrorAnswer(422, 21451, "{name} is not an area code")
+    ),
+    "area_code_empty": ErrorAnswers(
+        ErrorAnswer(400, 21452, "No phone numbers are available in {name}"),
+        ErrorAnswer(422, 21452, "No phone numbers are available in {name}"),
+    ),
+    "fallback_url": ErrorAnswers(
+        ErrorAnswer(400, 21405, "{name} needs a VoiceUrl"), ErrorAnswer(422, 10000, "{name} needs a VoiceUrl")
+    ),
+    "application": ErrorAnswers(
+        ErrorAnswer(400, 21218, "{name} is not the sid of an application"),
+        ErrorAnswer(422, 21218, "{name} is not the sid of an application"),
     ),
     "conference_status": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21475, "{name} must be completed")),
 }

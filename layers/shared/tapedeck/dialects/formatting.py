@@ -1,5 +1,6 @@
 """Values that both vendors format identically."""
 
+import re
 import time
 from typing import Any, Final
 
@@ -11,8 +12,14 @@ REGION: Final = "us1"  # C-24
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # C-106
-_NORTH_AMERICAN: Final = "+1"
-_NORTH_AMERICAN_LENGTH: Final = 12
+
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+"""The place before a capital letter inside a word."""
+
+
+def snake_case(name: str) -> str:
+    """Return a name such as `IncomingPhoneNumbers` as `incoming_phone_numbers`."""
+    return _CAPITAL.sub("_", name).lower()
 
 
 def rfc2822(seconds: int) -> str:
@@ -27,10 +34,3 @@ def rfc2822(seconds: int) -> str:
 def rfc2822_or_none(seconds: int | None) -> str | None:
     """Format seconds since the epoch with `rfc2822`; None stays None."""
     return rfc2822(seconds) if seconds is not None else None
-
-
-def formatted(address: str) -> str:
-    """Format a North American number as `(310) 567-8901`; return any other address unchanged."""
-    if address.startswith(_NORTH_AMERICAN) and len(address) == _NORTH_AMERICAN_LENGTH and address[1:].isdecimal():
-        return f"({address[2:5]}) {address[5:8]}-{address[8:]}"
-    return address

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.errors import find_answers
 from tapedeck.dialects.forms.parameters import Parameters
-from tapedeck.dialects.selection import select_dialect, select_dialect_of_user
 from tapedeck.domain.account import RequestCredentials
 from tapedeck.domain.errors import (
     ConferenceOverForParticipant,
@@ -24,11 +23,11 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.warnings import AccountWarning
-from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth, user_of
+from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth
 from tapedeck.http.engine_refusal import refuse_unrouted
 from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
-from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
+from tapedeck.http.resource_path import PathAlias, ResourcePath, dialect_of, parse_resource_path, suffix_of
 from tapedeck.http.routes import (
     has_audio_suffix,
     is_audio,
@@ -37,7 +36,6 @@ from tapedeck.http.routes import (
     is_list_of_accounts,
     methods_of,
     split,
-    strip_suffix,
 )
 from tapedeck.observability import CanonicalLog, begin_invocation
 from tapedeck.operations.authentication import Authenticator
@@ -54,6 +52,7 @@ if TYPE_CHECKING:
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
+    from tapedeck.operations.phone_numbers import PhoneNumbers
     from tapedeck.operations.transcriptions import Transcriptions
 
 _NOT_FOUND: Final = 404
@@ -83,6 +82,7 @@ class ApiServices:
     make_participants: "Callable[[], Participants]"
     make_transcriptions: "Callable[[], Transcriptions]"
     make_api_keys: "Callable[[], ApiKeys]"
+    make_phone_numbers: "Callable[[], PhoneNumbers]"
     make_account_details: "Callable[[], AccountDetails]"
 
     @property
@@ -114,6 +114,11 @@ class ApiServices:
     def api_keys(self) -> "ApiKeys":
         """The API keys of accounts."""
         return self.make_api_keys()
+
+    @property
+    def phone_numbers(self) -> "PhoneNumbers":
+        """The phone numbers of accounts."""
+        return self.make_phone_numbers()
 
     @property
     def account_details(self) -> "AccountDetails":
@@ -273,7 +278,7 @@ class Endpoint:
             services = self._get_services()
             request_id = new_id(services.clock())
             http = HttpRequest.from_event(event)
-            dialect = _dialect_of(http)
+            dialect = dialect_of(http)
             context = _RequestContext()
             # --8<-- [start:errors]
             try:
@@ -316,14 +321,6 @@ class _RequestContext:
     warnings: tuple[AccountWarning, ...] = ()
     created_id: str | None = None
     is_forwarded: bool = False
-
-
-def _dialect_of(http: HttpRequest) -> Dialect:
-    if is_list_of_accounts(http.path):
-        return select_dialect_of_user(user_of(http.headers.get("authorization")), http.path)
-    parts = split(http.path)
-    account_sid = strip_suffix(http.variables.get("AccountSid") or (parts[0] if parts else ""))
-    return select_dialect(account_sid, http.path)
 
 
 def _credentials_of(
@@ -375,14 +372,16 @@ def _check_exists(
     elif address.conference is not None:
         services.conferences.get(address.account, address.conference)
     else:
-        _check_call_or_key(services, address)
+        _check_call_key_or_number(services, address)
 
 
-def _check_call_or_key(services: ApiServices, address: ResourcePath) -> None:
+def _check_call_key_or_number(services: ApiServices, address: ResourcePath) -> None:
     if address.call is not None:
         services.calls.get(address.account, address.call)
     elif address.api_key is not None:
         services.api_keys.get(address.account, address.api_key)
+    elif address.phone_number is not None:
+        services.phone_numbers.get(address.account, address.phone_number)
 
 
 def _find_participant(services: ApiServices, address: ResourcePath, dialect: Dialect) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.selection import select_dialect, select_dialect_of_user
 from tapedeck.domain.errors import ConferenceReadByName, NotFound
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.http.basic_auth import user_of
 from tapedeck.http.request import HttpRequest
-from tapedeck.http.routes import SUFFIX
+from tapedeck.http.routes import SUFFIX, is_list_of_accounts, split, strip_suffix
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
@@ -36,6 +38,7 @@ class ResourcePath:
     recording: str | Current | None = None
     transcription: str | None = None
     api_key: str | None = None
+    phone_number: str | None = None
 
     @property
     def has_parent(self) -> bool:
@@ -108,12 +111,30 @@ class ResourcePath:
         return self.api_key
 
     @property
+    def phone_number_id(self) -> str:
+        """The id of the phone number; raises NotFound if the path has none, or a kind such as `Local` (C-361)."""
+        if self.phone_number is None:
+            raise NotFound
+        return self.phone_number
+
+    @property
     def sid(self) -> str | None:
         """The id of the last resource in the path; None if it is named by an alias."""
         if self.participant is not None:
             return self.participant if isinstance(self.participant, str) else None
-        named = (self.api_key, self.transcription, self.recording, self.conference, self.call)
+        named = (
+            self.phone_number, self.api_key, self.transcription, self.recording, self.conference, self.call,
+        )  # fmt: skip
         return next((part for part in named if isinstance(part, str)), None)
+
+
+def dialect_of(http: HttpRequest) -> Dialect:
+    """Return the dialect of a request, by its path; the list of accounts has that of the user name."""
+    if is_list_of_accounts(http.path):
+        return select_dialect_of_user(user_of(http.headers.get("authorization")), http.path)
+    parts = split(http.path)
+    account_sid = strip_suffix(http.variables.get("AccountSid") or (parts[0] if parts else ""))
+    return select_dialect(account_sid, http.path)
 
 
 def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
@@ -141,6 +162,7 @@ def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAli
         segments.recording(path_alias),
         segments.identifier(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
         segments.identifier(ResourceType.API_KEY, "KeySid"),
+        segments.identifier(ResourceType.PHONE_NUMBER, "PhoneNumberSid"),
     )
 
 

@@ -35,6 +35,8 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Conferences/{ConferenceSid}/Participants/{CallSid}": frozenset({"DELETE", "GET", "POST"}),
     "Conferences/{ConferenceSid}/Recordings": frozenset({"GET"}),
     f"Conferences/{{ConferenceSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "HEAD", "POST"}),
+    "IncomingPhoneNumbers": frozenset({"GET", "POST"}),
+    "IncomingPhoneNumbers/{PhoneNumberSid}": frozenset({"DELETE", "GET", "POST"}),
     "Keys": frozenset({"GET", "POST"}),
     "Keys/{KeySid}": frozenset({"DELETE", "GET", "POST"}),
     "Recordings": frozenset({"GET"}),

@@ -133,6 +133,9 @@ class Form(BaseModel):
     ONLY_REPEATED: ClassVar[frozenset[str]] = frozenset()
     """Those of `LISTS` whose values are repeated keys only; a space is part of a value."""
 
+    WARNS: ClassVar[bool] = True
+    """Whether an unusable status callback is left out with a warning, in a dialect that has such warnings."""
+
     _warnings: tuple[AccountWarning, ...] = PrivateAttr(default=())
 
     @property
@@ -163,7 +166,7 @@ class Form(BaseModel):
         warnings = []
         for fault in faults:
             name = str(fault["loc"][0])
-            warning = dialect.warning(name)
+            warning = dialect.warning(name) if cls.WARNS else None
             if warning is None:
                 raise InvalidParameter(name, fault["type"], fault["msg"])
             warnings.append(warning)

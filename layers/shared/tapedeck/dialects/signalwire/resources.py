@@ -11,13 +11,15 @@ from tapedeck.dialects.errors import (
     ErrorAnswer,
     ErrorAnswers,
 )
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case
 from tapedeck.domain.account import AccountInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, StoreUnresolved, TapedeckError
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import ParentKind, Recording, Source
+from tapedeck.domain.telephone import formatted
 from tapedeck.domain.transcription import Transcription
 
 if TYPE_CHECKING:
@@ -282,6 +284,46 @@ class SignalWire(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
+    def phone_number(self, phone_number: PhoneNumber) -> Body:
+        """Render a phone number; what Tapedeck does not have is null or has one value (C-357)."""
+        sid = self.format_sid(ResourceType.PHONE_NUMBER, phone_number.id)
+        account_sid = self.format_sid(ResourceType.ACCOUNT, phone_number.account)
+        return {
+            "account_id": account_sid,
+            "account_sid": account_sid,
+            "address_requirements": "none",
+            "address_sid": None,
+            "api_version": API_VERSION,
+            "beta": False,
+            "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
+            "country_code": "US",
+            "date_created": rfc2822(phone_number.created),
+            "date_updated": rfc2822(phone_number.updated),
+            "emergency_address_sid": None,
+            "emergency_status": "Inactive",
+            "friendly_name": phone_number.friendly_name,
+            "identity_sid": None,
+            "origin": "signalwire",
+            "phone_number": phone_number.number,
+            "sid": sid,
+            "sms_application_sid": None,
+            "sms_fallback_method": phone_number.sms_fallback_method,
+            "sms_fallback_url": phone_number.sms_fallback_url,
+            "sms_method": phone_number.sms_method,
+            "sms_url": phone_number.sms_url,
+            "status_callback": phone_number.status_callback,
+            "status_callback_method": phone_number.status_callback_method,
+            "trunk_sid": None,
+            "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
+            "verification_status": "Unverified",
+            "voice_application_sid": None,
+            "voice_caller_id_lookup": None,
+            "voice_fallback_method": phone_number.voice_fallback_method,
+            "voice_fallback_url": phone_number.voice_fallback_url,
+            "voice_method": phone_number.voice_method,
+            "voice_url": phone_number.voice_url,
+        }
+
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
         """Render a page; links have no suffix and put the page number before the size."""
         request = page.request
@@ -296,7 +338,7 @@ class SignalWire(Dialect):
             "previous_page_uri": link(max(0, request.number - 1), page.previous) if page.previous is not None else None,
             "page": request.number,
             "page_size": request.size,
-            uri.rpartition("/")[2].lower(): items,
+            snake_case(uri.rpartition("/")[2]): items,
         }
 
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:

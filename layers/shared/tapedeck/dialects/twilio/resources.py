@@ -5,22 +5,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
+from tapedeck.domain.telephone import formatted
 from tapedeck.domain.transcription import Transcription
 
 if TYPE_CHECKING:
     from tapedeck.domain.page import Cursor, Page
 
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
-
-_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
-"""The place before a capital letter inside a word."""
 
 _PUBLIC_STATUSES: Final = {
     RecordingStatus.COMPLETED: "completed",
@@ -249,6 +248,47 @@ class Twilio(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
+    def phone_number(self, phone_number: PhoneNumber) -> Body:
+        """Render a phone number; what Tapedeck does not have is null or has one value (C-357)."""
+        sid = self.format_sid(ResourceType.PHONE_NUMBER, phone_number.id)
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, phone_number.account),
+            "address_sid": None,
+            "address_requirements": "none",
+            "api_version": API_VERSION,
+            "beta": False,
+            "capabilities": {"mms": True, "sms": True, "voice": True, "fax": False},
+            "date_created": rfc2822(phone_number.created),
+            "date_updated": rfc2822(phone_number.updated),
+            "friendly_name": phone_number.friendly_name,
+            "identity_sid": None,
+            "phone_number": phone_number.number,
+            "origin": "twilio",
+            "sid": sid,
+            "sms_application_sid": None,
+            "sms_fallback_method": phone_number.sms_fallback_method,
+            "sms_fallback_url": phone_number.sms_fallback_url,
+            "sms_method": phone_number.sms_method,
+            "sms_url": phone_number.sms_url,
+            "status_callback": phone_number.status_callback,
+            "status_callback_method": phone_number.status_callback_method,
+            "trunk_sid": None,
+            "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
+            "voice_receive_mode": "voice",
+            "voice_application_sid": None,
+            "voice_caller_id_lookup": phone_number.voice_caller_id_lookup,
+            "voice_fallback_method": phone_number.voice_fallback_method,
+            "voice_fallback_url": phone_number.voice_fallback_url,
+            "voice_method": phone_number.voice_method,
+            "voice_url": phone_number.voice_url,
+            "emergency_status": "Inactive",
+            "emergency_address_sid": None,
+            "emergency_address_status": "unregistered",
+            "bundle_sid": None,
+            "status": "in-use",
+            "type": "local",
+        }
+
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
         """Render a page with `start` and `end`; links end in `.json` and put the page size before the number."""
         request = page.request
@@ -266,7 +306,7 @@ class Twilio(Dialect):
             "previous_page_uri": link(max(0, request.number - 1), page.previous) if page.previous is not None else None,
             "start": start,
             "uri": link(request.number, request.cursor),
-            _CAPITAL.sub("_", uri.rpartition("/")[2]).lower(): items,
+            snake_case(uri.rpartition("/")[2]): items,
         }
 
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:

@@ -1,0 +1,162 @@
+"""The phone numbers of accounts: create, list, read, change and release them."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from tapedeck.domain.errors import InvalidParameter, NotFound, StoreBusy
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.page import ALL_TIME, Page, PageRequest
+from tapedeck.domain.phone_number import PhoneNumber, PhoneNumberFilter, PhoneNumberSettings
+from tapedeck.domain.telephone import formatted
+from tapedeck.operations.lists import read_page
+from tapedeck.operations.short_lists import select_page
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.phone_numbers import PhoneNumberStore
+
+_NUMBER: Final = "PhoneNumber"
+_AREA_CODE: Final = "AreaCode"
+_FICTITIOUS: Final = tuple(f"55501{last:02}" for last in range(100))
+"""The numbers of an area code that are reserved for fiction, in the order in which they are given out (C-352)."""
+
+_EMPTY_AREA: Final = "533"
+_ALWAYS_TAKEN: Final = "+15005550000"
+_ALWAYS_INVALID: Final = "+15005550001"
+
+_DEFAULTS: Final = {
+    "voice_method": "POST",
+    "voice_fallback_method": "POST",
+    "voice_caller_id_lookup": False,
+    "status_callback_method": "POST",
+    "sms_method": "POST",
+    "sms_fallback_method": "POST",
+}
+"""What a setting becomes that is set to None; a URL stays None (C-353)."""
+
+_MAX_ATTEMPTS: Final = 5
+
+
+class PhoneNumbers:
+    """The phone numbers of accounts; each method raises StoreBusy or StoreUnavailable if the store fails.
+
+    Settings that are None have their default value from then on (C-353).
+
+    Args:
+        store: the stored numbers.
+        clock: the time in milliseconds.
+    """
+
+    def __init__(self, store: PhoneNumberStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(self, account: str, number: str, settings: PhoneNumberSettings) -> PhoneNumber:
+        """Create a phone number; some numbers have the meaning of an error (C-351).
+
+        Args:
+            account: the id of the account.
+            number: the number in E.164 form.
+            settings: its settings by field; the others have their defaults.
+
+        Raises:
+            InvalidParameter: an account holds the number already, it may not be used, or it has a fallback without a
+                voice URL.
+        """
+        if number == _ALWAYS_INVALID:
+            raise InvalidParameter(_NUMBER, "number", "the number that is never valid")
+        made = self._new(account, number, settings)
+        if number == _ALWAYS_TAKEN or not self._store.put_phone_number(made):
+            raise InvalidParameter(_NUMBER, "number_taken", "an account holds this number")
+        return made
+
+    def create_in_area(self, account: str, area_code: str, settings: PhoneNumberSettings) -> PhoneNumber:
+        """Create the first free phone number of an area code (C-352).
+
+        Raises:
+            InvalidParameter: no number of the area code is free, or a fallback without a voice URL.
+        """
+        numbers = [] if area_code == _EMPTY_AREA else [f"+1{area_code}{rest}" for rest in _FICTITIOUS]
+        taken = self._store.find_taken(numbers) if numbers else frozenset()
+        for number in numbers:
+            if number in taken:
+                continue
+            made = self._new(account, number, settings)
+            if self._store.put_phone_number(made):
+                return made
+        raise InvalidParameter(_AREA_CODE, "area_code_empty", "no number of this area code is free")
+
+    def list(self, account: str, wanted: PhoneNumberFilter, page: PageRequest) -> Page[PhoneNumber]:
+        """Return a page of an account's phone numbers, newest first; a whole number is looked up by itself."""
+        if wanted.exact_number is not None:
+            held = self._store.find_phone_number(wanted.exact_number)
+            found = [held] if held is not None and held.account == account and wanted.matches(held) else []
+            return select_page(found, found, page, lambda each: each.created)
+        keep = wanted.matches if wanted != PhoneNumberFilter() else None
+        return read_page(self._store.phone_numbers(account), page, ALL_TIME, keep)
+
+    def get(self, account: str, identifier: str) -> PhoneNumber:
+        """Return a phone number.
+
+        Raises:
+            NotFound: the account has no such phone number.
+        """
+        found = self._store.get_phone_number(account, identifier)
+        if found is None:
+            raise NotFound
+        return found
+
+    def update(
+        self, account: str, identifier: str, settings: PhoneNumberSettings, owner: str | None = None
+    ) -> PhoneNumber:
+        """Change the given settings of a phone number, and return it; without any, it stays as it is.
+
+        Args:
+            account: the id of the account.
+            identifier: the id of the phone number.
+            settings: the new settings by field.
+            owner: the id of the account that shall hold the number; only the account itself may (C-356).
+
+        Raises:
+            NotFound: the account has no such phone number.
+            InvalidParameter: a fallback is set where there is no voice URL, or the owner is another account.
+        """
+        for _ in range(_MAX_ATTEMPTS):
+            found = self.get(account, identifier)
+            if owner not in {None, account}:
+                raise InvalidParameter("AccountSid", "choice", "another account")
+            changed = _with(found, settings)
+            if not settings:
+                return found
+            changed = replace(changed, version=found.version + 1, updated=self._clock() // 1000)
+            if self._store.replace_phone_number(changed, found.version):
+                return changed
+        raise StoreBusy
+
+    def delete(self, account: str, identifier: str) -> None:
+        """Release a phone number; calls to and from it go on.
+
+        Raises:
+            NotFound: the account has no such phone number.
+        """
+        if not self._store.delete_phone_number(self.get(account, identifier)):
+            raise NotFound
+
+    def _new(self, account: str, number: str, settings: PhoneNumberSettings) -> PhoneNumber:
+        now = self._clock()
+        made = PhoneNumber(account, new_id(now), number, formatted(number), 1, now // 1000)
+        return _with(made, settings)
+
+
+def _with(found: PhoneNumber, settings: PhoneNumberSettings) -> PhoneNumber:
+    """Return a phone number with these settings.
+
+    Raises:
+        InvalidParameter: a fallback is among them, but there is no voice URL.
+    """
+    defaults = {**_DEFAULTS, "friendly_name": formatted(found.number)}
+    given: dict[str, Any] = {
+        name: value if value is not None else defaults.get(name) for name, value in settings.items()
+    }
+    changed = replace(found, **given)
+    if given.get("voice_fallback_url") is not None and changed.voice_url is None:
+        raise InvalidParameter("VoiceFallbackUrl", "fallback_url", "there is no VoiceUrl")
+    return changed

@@ -1,0 +1,36 @@
+"""The body of `POST /_standin/numbers`, and of a phone number in a fixtures file."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from tapedeck.domain.phone_number import PhoneNumberSettings
+from tapedeck_standin.control.schemas import ControlRequest, normalize_url
+
+MAX_NAME: Final = 255
+"""Characters of the friendly name of a phone number: SignalWire's limit, the longer one."""
+
+Url = Annotated[str, AfterValidator(normalize_url)]
+Method = Literal["GET", "POST"]
+
+
+class CreatePhoneNumberRequest(ControlRequest):
+    """Give a phone number to an account. No other account may have it (C-350)."""
+
+    phone_number: Annotated[str, Field(pattern=r"^\+[0-9]{5,17}$")]
+    friendly_name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    voice_url: Url | None = None
+    voice_method: Method = "POST"
+    voice_fallback_url: Url | None = None
+    voice_fallback_method: Method = "POST"
+    status_callback: Url | None = None
+    status_callback_method: Method = "POST"
+    sms_url: Url | None = None
+    sms_method: Method = "POST"
+    sms_fallback_url: Url | None = None
+    sms_fallback_method: Method = "POST"
+
+    @property
+    def settings(self) -> PhoneNumberSettings:
+        """The settings of the number, by field."""
+        return self.model_dump(exclude={"account", "phone_number"})
