@@ -17,7 +17,7 @@ from tapedeck.dialects.forms import base, lists
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
-from tapedeck.dialects.forms.phone_numbers import CreatePhoneNumberForm, PhoneNumberForm, number_pattern
+from tapedeck.dialects.forms.phone_numbers import CreatePhoneNumberForm, PhoneNumberForm, max_name, number_pattern
 from tapedeck.domain.participant import MAX_LABEL
 
 Schema = dict[str, Any]
@@ -212,6 +212,7 @@ def _unannotated_of_number(name: str, dialect: Dialect) -> Schema:
     rules: Mapping[str, Schema] = {
         "PhoneNumber": {"pattern": f"^{number_pattern(dialect)}$"},
         "AreaCode": {"pattern": "^[2-9][0-9]{2}$"},
+        "FriendlyName": {"maxLength": max_name(dialect)},
         "VoiceApplicationSid": {"maxLength": 0},
         "SmsApplicationSid": {"maxLength": 0},
         "AccountSid": sid_schema(dialect, ResourceType.ACCOUNT),

@@ -569,6 +569,22 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
         (422, 21209, "{name} must be GET or POST"),
     ),
     "conference status": ((400, 20001, "Bad request"), (422, 21475, "{name} must be completed")),
+    "number bad": (
+        (400, 21421, "{name} is not a valid phone number"),
+        (422, 21421, "{name} is not a valid phone number"),
+    ),
+    "number taken": ((400, 21422, "{name} is not available"), (422, 21422, "{name} is not available")),
+    "number method": ((400, 21403, "{name} must be GET or POST"), (422, 21209, "{name} must be GET or POST")),
+    "area code bad": ((400, 21451, "{name} is not an area code"), (422, 21451, "{name} is not an area code")),
+    "area code empty": (
+        (400, 21452, "No phone numbers are available in {name}"),
+        (422, 21452, "No phone numbers are available in {name}"),
+    ),
+    "fallback without a URL": ((400, 21405, "{name} needs a VoiceUrl"), (422, 10000, "{name} needs a VoiceUrl")),
+    "application unknown": (
+        (400, 21218, "{name} is not the sid of an application"),
+        (422, 21218, "{name} is not the sid of an application"),
+    ),
     "not eligible": (_NOT_ELIGIBLE, _NOT_ELIGIBLE),
     "one channel": (
         (400, 16113, "The recording has one channel"),

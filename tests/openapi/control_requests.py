@@ -7,7 +7,7 @@ from schemathesis.generation import GenerationMode
 
 from tapedeck.settings import STANDIN_ENGINE
 from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
-from tests.openapi.standin import StandIn
+from tests.openapi.standin import StandIn, new_number
 
 _TOO_LARGE: Final = 413
 
@@ -110,8 +110,17 @@ class _Run:
         if operation == "create_fault":
             given["account"] = self._other_account
             given["on"] = _target(given["then"])
+        if operation == "create_phone_number":
+            _make_number_acceptable(given)
         if operation == "reset_account":
             given["account"] = self._other_account
+
+
+def _make_number_acceptable(given: dict[str, Any]) -> None:
+    """Give a number that no account has, and a fallback a voice URL."""
+    given["phone_number"] = new_number()
+    if given.get("voice_fallback_url") is not None and given.get("voice_url") is None:
+        given["voice_url"] = given["voice_fallback_url"]
 
 
 _MOST: Final = {"advance": 10, "participants": 3, "timeout": 0.1, "wait": 0.1}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,11 @@ REFUSING_URL: Final = "http://127.0.0.1:9/"
 
 _READY: Final = "TAPEDECK_READY "
 _SECONDS: Final = 30
+
+
+def new_number() -> str:
+    """Return a phone number that no account has."""
+    return f"+1404{secrets.randbelow(10**7):07}"
 
 
 @dataclass
@@ -86,6 +92,10 @@ class StandIn:
     def key(self) -> dict[str, str]:
         """Create an API key."""
         return {"KeySid": self.control("keys")["sid"][self.dialect]}
+
+    def phone_number(self) -> dict[str, str]:
+        """Create a phone number."""
+        return {"PhoneNumberSid": self.control("numbers", phone_number=new_number())["sid"][self.dialect]}
 
     def conference(self) -> dict[str, str]:
         """Create a conference with two participants and a recording in progress; `Other` is the second call."""

@@ -6,7 +6,7 @@ from requests.auth import _basic_auth_str
 from schemathesis.generation import GenerationMode
 
 from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
-from tests.openapi.standin import StandIn
+from tests.openapi.standin import StandIn, new_number
 
 MAX_PAGE_OFFSET: Final = 10_000
 MAX_PAGE_SIZE: Final = 1000
@@ -103,8 +103,8 @@ class _Run:
     def _resources(self, operation: Any) -> dict[str, str]:
         standin, path, method = self._standin, operation.path, operation.method.upper()
         in_conference = "/Conferences/" in path
-        if "/Keys/" in path:
-            return standin.key() if method == "DELETE" else self._key
+        if "/IncomingPhoneNumbers/" in path or "/Keys/" in path:
+            return self._of_account(path, method)
         if method == "DELETE" and "/Participants/" not in path:
             return standin.finished_conference_recording() if in_conference else standin.finished_call_recording()
         if method in {"DELETE", "POST"} and in_conference:
@@ -115,15 +115,33 @@ class _Run:
             return standin.call_recording() if "{RecordingSid}" in path else standin.call()
         return self._conference if in_conference else self._call
 
+    def _of_account(self, path: str, method: str) -> dict[str, str]:
+        if "/IncomingPhoneNumbers/" in path:
+            return self._standin.phone_number()
+        return self._standin.key() if method == "DELETE" else self._key
+
 
 def _make_acceptable(case: Any, variables: dict[str, str], dialect: str) -> None:
     """Adjust what depends on other resources or parameters, which a schema cannot express."""
     if isinstance(case.body, dict) and "CallSidToCoach" in case.body:
         case.body["CallSidToCoach"] = variables["Other"]
+    if isinstance(case.body, dict) and "/IncomingPhoneNumbers" in case.operation.path:
+        _make_number_acceptable(case.body, variables["AccountSid"], is_new="PhoneNumberSid" not in variables)
     query = case.query or {}
     if "Page" in query and "PageToken" not in query:
         size = min(query.get("PageSize", _DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
         query["Page"] = 0 if dialect == "twilio" else min(query["Page"], MAX_PAGE_OFFSET // size)
+
+
+def _make_number_acceptable(body: dict[str, Any], account: str, *, is_new: bool) -> None:
+    """Give a new number that no account has, a fallback a voice URL, and name no other account."""
+    if is_new:
+        body.pop("AreaCode", None)
+        body["PhoneNumber"] = new_number()
+    if "VoiceFallbackUrl" in body:
+        body.setdefault("VoiceUrl", body["VoiceFallbackUrl"])
+    if "AccountSid" in body:
+        body["AccountSid"] = account
 
 
 def _is_forbidden(case: Any, dialect: str) -> bool:
@@ -151,7 +169,7 @@ def _has_status_callback(case: Any) -> bool:
 
 
 def _has_empty_value(case: Any) -> bool:
-    """Return whether a parameter is empty: it counts as absent."""
+    """Return whether a parameter is empty: it counts as absent, or clears a setting."""
     return any(isinstance(given, dict) and "" in map(_first, given.values()) for given in (case.body, case.query))
 
 

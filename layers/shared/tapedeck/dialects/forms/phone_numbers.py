@@ -68,7 +68,7 @@ class PhoneNumberForm(Form):
         """
         known = _known(fields, dialect)
         form = super().read(known, dialect)
-        if dialect.supports_friendly_name_lookup and len(form.friendly_name or "") > MAX_FRIENDLY_NAME:
+        if len(form.friendly_name or "") > max_name(dialect):
             raise InvalidParameter("FriendlyName", "choice", "too many characters")
         for name in cls.APPLICATIONS:
             if (known.get(name) or ("",))[-1]:
@@ -105,6 +105,11 @@ class CreatePhoneNumberForm(PhoneNumberForm):
         if form.area_code is not None and _AREA_CODE.fullmatch(form.area_code) is None:
             raise InvalidParameter("AreaCode", "area_code", "not three digits from 200")
         return form
+
+
+def max_name(dialect: Dialect) -> int:
+    """Return the most characters of the friendly name of a phone number (C-354)."""
+    return MAX_FRIENDLY_NAME if dialect.supports_friendly_name_lookup else MAX_NUMBER_NAME
 
 
 def number_pattern(dialect: Dialect) -> str:
