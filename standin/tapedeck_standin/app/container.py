@@ -220,9 +220,11 @@ def build_application(
     phone_numbers = PhoneNumberRoutes(api_services.phone_numbers, registry)
 
     def forget(account_id: str) -> None:
-        for forget_in in (callback_log.forget, request_log.forget, warning_log.forget, faults.remove):
-            forget_in(account_id)
-        phone_numbers.give_default(account_id)
+        # The default account has its number again after a reset.
+        for act in (
+            callback_log.forget, request_log.forget, warning_log.forget, faults.remove, phone_numbers.give_default,
+        ):  # fmt: skip
+            act(account_id)
 
     engines = get_engine_admin_services().engines
 
