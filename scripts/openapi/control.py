@@ -303,6 +303,9 @@ def _refined(name: str, schema: Schema) -> Schema:
     return schema
 
 
+_URL_FIELDS: Final = frozenset({"status_callback", "voice_url", "voice_fallback_url", "sms_url", "sms_fallback_url"})
+
+
 def _add_rules(name: str, field: str, definition: Schema) -> None:
     text = _text_of(definition)
     if (name, field) in {("CreateEngineRequest", "name"), ("CreateCallRequest", "engine")}:
@@ -315,7 +318,7 @@ def _add_rules(name: str, field: str, definition: Schema) -> None:
         text["pattern"] = _either(ResourceType.API_KEY)
     elif field in events._SID_FIELDS:  # noqa: SLF001 - the fields that accept either dialect's sids
         text["pattern"] = f"^([0-9a-f]{{32}}|{_either(events._SID_FIELDS[field])[1:-1]})$"  # noqa: SLF001
-    elif field == "status_callback" or (name, field) == ("Subscription", "url"):
+    elif field in _URL_FIELDS or (name, field) == ("Subscription", "url"):
         text["format"] = "uri"
     elif field == "status_callback_event":
         events_schema = {"type": "string", "enum": list(schemas._EVENTS["twilio"])}  # noqa: SLF001 - SignalWire's are a subset

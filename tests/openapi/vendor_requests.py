@@ -125,17 +125,19 @@ def _make_acceptable(case: Any, variables: dict[str, str], dialect: str) -> None
     """Adjust what depends on other resources or parameters, which a schema cannot express."""
     if isinstance(case.body, dict) and "CallSidToCoach" in case.body:
         case.body["CallSidToCoach"] = variables["Other"]
-    if isinstance(case.body, dict) and "/IncomingPhoneNumbers" in case.operation.path:
-        _make_number_acceptable(case.body, variables["AccountSid"], is_new="PhoneNumberSid" not in variables)
+    if "/IncomingPhoneNumbers" in case.operation.path and case.operation.method.upper() == "POST":
+        _make_number_acceptable(case, variables["AccountSid"])
     query = case.query or {}
     if "Page" in query and "PageToken" not in query:
         size = min(query.get("PageSize", _DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
         query["Page"] = 0 if dialect == "twilio" else min(query["Page"], MAX_PAGE_OFFSET // size)
 
 
-def _make_number_acceptable(body: dict[str, Any], account: str, *, is_new: bool) -> None:
+def _make_number_acceptable(case: Any, account: str) -> None:
     """Give a new number that no account has, a fallback a voice URL, and name no other account."""
-    if is_new:
+    body = case.body if isinstance(case.body, dict) else {}
+    if "{PhoneNumberSid}" not in case.operation.path:
+        case.body = body
         body.pop("AreaCode", None)
         body["PhoneNumber"] = new_number()
     if "VoiceFallbackUrl" in body:
