@@ -95,9 +95,17 @@ def test_the_examples_of_lists_work(port: str) -> None:
     ]  # fmt: skip
 
 
+def test_the_example_of_a_single_call_works(port: str) -> None:
+    """The example makes a call and reads it, with the fields that it has in the list."""
+    _, _, example, *_ = blocks("docs/reference/control-api.md")
+    (call,) = run(example, port)
+    assert list(call) == ["sid", "status", "direction", "from", "to", "parent", "conference"]
+    assert (call["status"], call["direction"]) == ("in-progress", "inbound")
+
+
 def test_the_example_of_an_api_key_works(port: str) -> None:
     """The example makes a key with its own sid and secret, and lists calls with it."""
-    _, _, example, *_ = blocks("docs/reference/control-api.md")
+    _, _, _, example, *_ = blocks("docs/reference/control-api.md")
     made, listed = run(example, port)
     assert (made["sid"]["twilio"], made["secret"]) == ("SK00000000000000000000000000000001", "local-secret")
     assert isinstance(listed["calls"], list)
@@ -105,7 +113,7 @@ def test_the_example_of_an_api_key_works(port: str) -> None:
 
 def test_the_example_of_waiting_works(port: str) -> None:
     """After a hang-up and `settle` with `advance`, the recording is finished."""
-    _, _, _, example, *_ = blocks("docs/reference/control-api.md")
+    _, _, _, _, example, *_ = blocks("docs/reference/control-api.md")
     started, _, call, settled, listed = run(example, port)
     assert (started["status"], call["recordings"][0]["status"], settled) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
