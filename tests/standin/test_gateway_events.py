@@ -214,6 +214,7 @@ REQUESTS: Final = {
     "an unknown method": ServerRequest("PROPFIND", f"{ACCOUNT}/Calls"),
     "repeated keys": ServerRequest("GET", f"{ACCOUNT}/Calls?a=1&b=&a=%2C2&c&a=+"),
     "an operator in the query": ServerRequest("GET", f"{ACCOUNT}/Calls?StartTime<=2020-01-01&To=%2B1"),
+    "a query without parameters": ServerRequest("GET", f"{ACCOUNT}/Calls?&"),
     "a query that is not UTF-8": ServerRequest("GET", f"{ACCOUNT}/Calls?a=%ff&b=\xff"),
     "repeated headers": ServerRequest("GET", "/x", (("Accept", "a"), ("ACCEPT", "b"), ("X_Y", "c"), ("x-y", "d"))),
     "cookies": ServerRequest("GET", "/x", (("Cookie", "a=1; a=2; b"), ("Cookie", "c"))),

@@ -69,8 +69,9 @@ def make_event(request: ServerRequest, match: Match, path: str, at: int, request
     }
     if cookies:
         event["cookies"] = cookies
-    if event["rawQueryString"]:
-        event["queryStringParameters"] = _joined(parse_qsl(event["rawQueryString"], keep_blank_values=True))
+    # A query such as `&` has no parameters.
+    if query := parse_qsl(event["rawQueryString"], keep_blank_values=True):
+        event["queryStringParameters"] = _joined(query)
     if match.parameters:
         event["pathParameters"] = match.parameters
     if request.body:
