@@ -1,7 +1,7 @@
 """Attributes of an element: reads them with their types and defaults, and collects warnings about bad ones."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -150,10 +150,6 @@ class AttributeReader:
             if name not in ignored:
                 text = f"<{self._element.name}> has no attribute {name!r}"
                 self._warnings.append(warning_at(self._element, INVALID, text, name, value))
-
-    def remaining(self) -> Mapping[str, str]:
-        """Return the attributes that have not been read."""
-        return dict(self._unread)
 
     def _warn(self, code: int, name: str, value: str) -> None:
         text = f"{value!r} is no value of {name!r}; the default is used"

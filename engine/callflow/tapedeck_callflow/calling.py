@@ -5,7 +5,7 @@ from typing import Final
 
 from tapedeck_callflow import verbs
 from tapedeck_callflow.effects import Connect, Dial, Join, Party, Stop, Whisper
-from tapedeck_callflow.events import Connected, DialEnded, HungUp, Left, Redirected, StreamEnded
+from tapedeck_callflow.events import Connected, DialEnded, Left, Redirected, StreamEnded
 from tapedeck_callflow.prompts import SECOND_MS
 from tapedeck_callflow.requests import last_request
 from tapedeck_callflow.run import InstructionError, Interrupted, Outcome, Request, Run, Steps
@@ -135,7 +135,7 @@ def _wait(run: Run, conference: verbs.Conference) -> Whisper | None:
 def _last_request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Steps[None]:
     """Report the end to the `action` of a call that has been hung up or redirected; the API's hang up does not."""
     redirected = isinstance(run.interruption, Redirected)
-    if verb.action is None or not (redirected or _hung_up(run)):
+    if verb.action is None or not (redirected or run.was_hung_up):
         return
     if redirected and verb.conference is None:
         ended = replace(ended, status="completed")
@@ -146,10 +146,6 @@ def _last_request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Steps[None]:
         return
     if request is not None:
         yield from last_request(run, request)
-
-
-def _hung_up(run: Run) -> bool:
-    return isinstance(run.interruption, HungUp) and run.interruption.by == "party"
 
 
 def _request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Request | None:

@@ -111,18 +111,11 @@ class Tones:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """Silence of a length."""
-
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class ErrorMessage:
     """The announcement that an application error has occurred."""
 
 
-Item = Spoken | File | Tones | Silence | ErrorMessage
+Item = Spoken | File | Tones | ErrorMessage
 
 
 @dataclass(frozen=True, slots=True)

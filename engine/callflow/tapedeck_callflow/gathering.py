@@ -22,7 +22,6 @@ class _Input:
     texts: list[str] = field(default_factory=list)
     confidence: str = ""
     kind: Literal["digits", "speech"] | None = None
-    speaking: bool = False
 
     def accepts(self, event: Event | None) -> bool:
         """Return whether an event is input that this verb collects now."""
@@ -36,10 +35,8 @@ class _Input:
             return self._take_digit(event.digit)
         self.kind = "speech"
         if isinstance(event, SpeechStarted):
-            self.speaking = True
             return "wait"
         if isinstance(event, SpeechEnded):
-            self.speaking = False
             self.texts.append(event.text)
             self.confidence = event.confidence
         return "go on"

@@ -1,8 +1,10 @@
 """`<Record>`, and recordings that run beside the verbs."""
 
+from dataclasses import replace
+
 from tapedeck_callflow import verbs
 from tapedeck_callflow.effects import Callback, Capture, CaptureStop, Record, Stop
-from tapedeck_callflow.events import HungUp, Recorded
+from tapedeck_callflow.events import Recorded
 from tapedeck_callflow.gathering import action_or_current
 from tapedeck_callflow.prompts import SECOND_MS
 from tapedeck_callflow.requests import last_request
@@ -27,7 +29,7 @@ def record(run: Run, verb: verbs.Record) -> Steps[Outcome]:
     except Interrupted:
         run.emit(Stop, n)
         recorded = yield from run.answer(n, Recorded, cleanup=True)
-        if _hung_up(run) and _is_reported(run, recorded):
+        if run.was_hung_up and _is_reported(run, recorded):
             yield from last_request(run, _request(run, verb, recorded))
         raise
     return _request(run, verb, recorded) if _is_reported(run, recorded) else None
@@ -49,33 +51,16 @@ def _transcription_callback(run: Run, verb: verbs.Record) -> Callback | None:
     return run.callback(verbs.Subscription(verb.transcribe_callback, "POST", ("completed",)))
 
 
-def _hung_up(run: Run) -> bool:
-    return isinstance(run.interruption, HungUp) and run.interruption.by == "party"
-
-
 def _is_reported(run: Run, recorded: Recorded) -> bool:
     return not recorded.empty or run.facts.dialect == "signalwire"
 
 
 def _request(run: Run, verb: verbs.Record, recorded: Recorded) -> Request:
-    digits = "hangup" if _hung_up(run) else recorded.key
+    digits = "hangup" if run.was_hung_up else recorded.key
     # Nothing was said: SignalWire's length is 0.
     ms = 0 if recorded.empty else recorded.ms
     parameters = {"RecordingDuration": str(ms // SECOND_MS)}
     if digits:
         parameters["Digits"] = digits
     request = action_or_current(run, verb.action, verb.method, parameters)
-    return with_recording(request, recorded.recording, ms)
-
-
-def with_recording(request: Request, recording: str | None, recorded_ms: int | None) -> Request:
-    """Return the request with the recording that it is about."""
-    return Request(
-        request.url,
-        request.method,
-        request.purpose,
-        request.parameters,
-        recording,
-        recorded_ms,
-        request.dialed_call,
-    )
+    return replace(request, recording=recorded.recording, recorded_ms=ms)

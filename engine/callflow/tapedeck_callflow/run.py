@@ -192,6 +192,11 @@ class Run:
         if self.position is not None:
             self.position = Position(self.position.verb, self.position.index, what)
 
+    @property
+    def was_hung_up(self) -> bool:
+        """Whether the caller has ended the call."""
+        return isinstance(self.interruption, HungUp) and self.interruption.by == "party"
+
     def event(self, *, cleanup: bool = False) -> Steps[Event | None]:
         """Wait for the next event.
 
