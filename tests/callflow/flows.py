@@ -24,13 +24,13 @@ class Leg:
         """Begin with a document that came with the request for the call."""
         return self.flow.start(MarkupSource(f"<Response>{content}</Response>"))
 
-    def fetched(self, n: int, content: str, path: str = "/next") -> list[Effect]:
+    def fetched(self, n: int, content: str, path: str = "/next", at: int = 0) -> list[Effect]:
         """Answer request `n` with these verbs."""
-        return self.flow.handle(document(n, content, path))
+        return self.flow.handle(document(n, content, path), at)
 
-    def send(self, *events: Event) -> list[Effect]:
-        """Handle events, and return all their effects."""
-        return [effect for event in events for effect in self.flow.handle(event)]
+    def send(self, *events: Event, at: int = 0) -> list[Effect]:
+        """Handle events at a time, and return all their effects."""
+        return [effect for event in events for effect in self.flow.handle(event, at)]
 
 
 def document(n: int, content: str, path: str = "/next") -> Fetched:

@@ -102,7 +102,7 @@ _FREE: Final = st.one_of(
     st.builds(HungUp, st.sampled_from(("party", "api", "limit", "conference", "error"))),
     st.builds(Redirected, SOURCES, st.sampled_from((None, UrlSource(f"{APP}/fb2")))),
     st.builds(TimerFired, st.integers(0, 9)),
-    st.builds(Played, st.integers(0, 9), st.just(0)),
+    st.builds(Played, st.integers(0, 9)),
 )
 """Events that answer no open effect: of people, and late ones."""
 
@@ -117,17 +117,17 @@ def _fetched(n: int) -> st.SearchStrategy[Event]:
 _ANSWERS: Final[dict[type[Effect], Callable[[int], st.SearchStrategy[Any]]]] = {
     Fetch: _fetched,
     Answer: lambda n: st.just(Answered(n)),
-    Play: lambda n: st.builds(Played, st.just(n), _LENGTHS, st.sampled_from(("done", "failed"))),
+    Play: lambda n: st.builds(Played, st.just(n), st.sampled_from(("done", "failed"))),
     Timer: lambda n: st.just(TimerFired(n)),
     Record: lambda n: st.builds(
         Recorded, st.just(n), st.just("r"), _LENGTHS, st.sampled_from(("silence", "key")), st.booleans()
     ),
     Dial: lambda n: st.one_of(
         st.just(Connected(n)),
-        st.builds(DialEnded, st.just(n), st.sampled_from(("busy", "completed")), took_ms=_LENGTHS),
+        st.builds(DialEnded, st.just(n), st.sampled_from(("busy", "completed"))),
     ),
-    Join: lambda n: st.builds(Left, st.just(n), _LENGTHS, st.sampled_from(("left", "coach_unknown"))),
-    Connect: lambda n: st.builds(StreamEnded, st.just(n), _LENGTHS),
+    Join: lambda n: st.builds(Left, st.just(n), st.sampled_from(("left", "coach_unknown"))),
+    Connect: lambda n: st.just(StreamEnded(n)),
 }
 
 

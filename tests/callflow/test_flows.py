@@ -67,10 +67,11 @@ def test_verbs_run_one_after_the_other_and_then_the_call_ends() -> None:
     assert leg.start('<Say loop="2">Hello</Say><Play>a.wav</Play><Play digits="1w"/><Pause length="3"/>') == [
         Play(2, spoken("Hello"), 2)
     ]
-    assert leg.send(Played(2, 1_000)) == [Play(3, File(f"{APP}/a.wav"))]
-    assert leg.send(Played(3, 0, "failed")) == [Play(4, Tones("1w"))]
-    assert leg.send(Played(4, 1_000)) == [Timer(5, 3_000)]
-    assert leg.send(TimerFired(5)) == [HangUp(6, "markup")]
+    assert leg.send(Played(2)) == [Play(3, File(f"{APP}/a.wav"))]
+    failed = Note(4, "warning", 13420, "there was nothing to play", "Play", line=1, column=36)
+    assert leg.send(Played(3, "failed", 13420)) == [failed, Play(5, Tones("1w"))]
+    assert leg.send(Played(5)) == [Timer(6, 3_000)]
+    assert leg.send(TimerFired(6)) == [HangUp(7, "markup")]
     assert leg.flow.finished
 
 
@@ -179,7 +180,7 @@ def test_without_barge_in_input_counts_after_the_prompts() -> None:
     leg = Leg()
     assert leg.start("<Gather bargeIn='false' numDigits='1'><Say>Wait</Say></Gather>") == [Play(2, spoken("Wait"))]
     assert leg.send(Digit("1")) == []
-    assert leg.send(Played(2, 1_000)) == [Timer(3, 5_000), Listen(4, digits=True, speech=False)]
+    assert leg.send(Played(2)) == [Timer(3, 5_000), Listen(4, digits=True, speech=False)]
     assert leg.send(Digit("2"))[-1] == action(7, "/voice", {"Digits": "2", "msg": "Gather End"})
 
 
@@ -280,7 +281,7 @@ def test_a_redirect_can_bring_markup_and_a_fallback() -> None:
     redirected = Redirected(MarkupSource("<Response><Redirect>x</Redirect></Response>"), UrlSource(f"{APP}/fb"))
     assert leg.send(redirected) == [
         Cancel(3, 2),
-        Note(4, "error", 11100, "this is no absolute http or https URL"),
+        Note(4, "error", 11100, "this is no absolute http or https URL", "Redirect", line=1, column=11),
         Fetch(5, f"{APP}/fb", "POST", "fallback", {"ErrorCode": "11100", "ErrorUrl": "x"}),
     ]
 
@@ -305,7 +306,7 @@ def test_an_error_without_a_fallback_is_announced(answer: Event, code: int, text
     assert isinstance(note, Note)
     assert (note.level, note.code, note.text, answering) == ("error", code, text, Answer(3))
     assert flow.handle(Answered(3)) == [Play(4, ErrorMessage())]
-    assert flow.handle(Played(4, 4_000)) == [HangUp(5, "error")]
+    assert flow.handle(Played(4)) == [HangUp(5, "error")]
 
 
 def test_a_fallback_gets_the_parameters_of_the_failed_request() -> None:
@@ -354,22 +355,24 @@ def test_endless_redirects_end_the_call() -> None:
             Fetch(n + 1, f"{APP}/voice", "POST", "voice", {})
         ]
     assert leg.fetched(100, "<Redirect>/voice</Redirect>", "/voice") == [
-        Note(101, "error", 12400, "the documents of this call have no end"), HangUp(102, "limit"),
+        Note(101, "error", 12400, "the documents of this call have no end", "Redirect", line=1, column=11),
+        HangUp(102, "limit"),
     ]  # fmt: skip
     assert leg.flow.finished
 
 
-def test_documents_with_time_between_them_go_on_up_to_a_thousand() -> None:
-    """With a second between them, 1,000 documents are executed."""
+@pytest.mark.parametrize("content", ["<Pause/><Redirect>/voice</Redirect>", "<Gather numDigits='1'/>"])
+def test_documents_with_time_between_them_go_on_up_to_a_thousand(content: str) -> None:
+    """With a second between them, 1,000 documents are executed, also when keys lead from one to the next."""
     leg = Leg()
     leg.flow.start(UrlSource(f"{APP}/voice"))
-    n, documents = 1, 0
-    while not leg.flow.finished:
-        documents += 1
-        leg.fetched(n, "<Pause/><Redirect>/voice</Redirect>", "/voice")
-        n += 2
-        leg.send(TimerFired(n - 1))
-    assert documents == 1_000
+    documents, now = 0, 0
+    effects: list[Effect] = [Fetch(1, f"{APP}/voice", "POST", "voice", {})]
+    while isinstance(effects[-1], Fetch):
+        documents, now = documents + 1, now + 1_000
+        (*_, waiting) = leg.fetched(effects[-1].n, content, "/voice", now - 1_000)
+        effects = leg.send(Digit("1") if "Gather" in content else TimerFired(waiting.n), at=now)
+    assert (documents, leg.flow.finished) == (1_000, True)
 
 
 def test_relative_urls_belong_to_the_document_they_are_in() -> None:
@@ -443,10 +446,60 @@ def test_a_document_for_a_waiting_participant_has_only_prompts() -> None:
         Note(2, "warning", 13238, "<Gather> is skipped in a document of this kind", "Gather", line=1, column=11),
         Play(3, spoken("Wait")),
     ]
-    assert leg.send(Played(3, 1_000)) == [Finish(4)]
+    assert leg.send(Played(3)) == [Finish(4)]
     failing = Leg(kind="wait")
     failing.flow.start(UrlSource(f"{APP}/w"))
     assert failing.send(FetchFailed(1, 11200))[1:] == [Finish(3)]
+
+
+def test_the_first_request_and_its_fallback_have_the_parameters_of_the_source() -> None:
+    """What is known of the call when it begins is in the first request, and again in that of the fallback."""
+    leg = Leg(fallback=UrlSource(f"{APP}/fb"))
+    source = UrlSource(f"{APP}/voice", parameters={"AnsweredBy": "human"})
+    assert leg.flow.start(source) == [Fetch(1, f"{APP}/voice", "POST", "voice", {"AnsweredBy": "human"})]
+    parameters = {"AnsweredBy": "human", "ErrorCode": "11200", "ErrorUrl": f"{APP}/voice"}
+    assert leg.send(FetchFailed(1, 11200))[1:] == [Fetch(3, f"{APP}/fb", "POST", "fallback", parameters)]
+
+
+def test_without_a_url_the_error_is_announced() -> None:
+    """A number without a voice URL is an error that no fallback answers."""
+    leg = Leg(fallback=UrlSource(f"{APP}/fb"))
+    assert leg.flow.start(UrlSource("")) == [
+        Note(1, "error", 11100, "there is no URL for instructions"), Play(2, ErrorMessage()),
+    ]  # fmt: skip
+
+
+def test_a_hang_up_during_a_record_without_a_url_ends_the_flow() -> None:
+    """The action of a document that came with the request for the call has no URL: that is noted, and nothing more."""
+    leg = Leg()
+    leg.start_inline("<Record/>")
+    ended = leg.send(HungUp("party"), Recorded(1, "r1", 3_000, "stopped", empty=False))
+    text = "this is no absolute http or https URL"
+    assert ended == [Stop(2, 1), Note(3, "error", 11100, text, "Record", line=1, column=11)]
+    assert leg.flow.finished
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_answer_for_a_call_that_has_ended_is_not_looked_at(status: int) -> None:
+    """Its status gives no warning."""
+    leg = Leg()
+    leg.start("<Record action='/done'/>")
+    leg.send(HungUp("party"), Recorded(2, "r1", 3_000, "stopped", empty=False))
+    assert leg.send(Fetched(4, status, "", b"", APP)) == []
+
+
+def test_an_unusable_prompt_ends_the_listening() -> None:
+    """Keys are reported no longer when the error of a prompt is announced."""
+    leg = Leg()
+    listen, unlisten, _, play = leg.start_inline("<Gather><Play>a.wav</Play></Gather>")
+    assert (listen, unlisten, play) == (Listen(1, digits=True, speech=False), Unlisten(2), Play(4, ErrorMessage()))
+
+
+def test_the_call_of_a_whisper_that_is_redirected_is_a_call_of_its_own() -> None:
+    """Its new document may dial, and its end ends the call."""
+    leg = Leg(kind="whisper")
+    leg.start("<Pause/>")
+    assert leg.send(Redirected(MarkupSource("<Response/>"))) == [Cancel(3, 2), HangUp(4, "markup")]
 
 
 def test_events_that_nothing_waits_for_have_no_effect() -> None:
@@ -456,13 +509,13 @@ def test_events_that_nothing_waits_for_have_no_effect() -> None:
     late: list[Event] = [
         Digit("1"),
         SpeechStarted(),
-        Played(1, 0),
+        Played(1),
         TimerFired(2),
         document(1, "<Hangup/>"),
         Answered(9),
     ]
     assert leg.send(*late) == []
-    assert leg.send(HungUp("party"), Played(2, 0), HungUp("api"), Redirected(UrlSource(APP))) == [Stop(3, 2)]
+    assert leg.send(HungUp("party"), Played(2), HungUp("api"), Redirected(UrlSource(APP))) == [Stop(3, 2)]
 
 
 def test_a_flow_is_started_once() -> None:

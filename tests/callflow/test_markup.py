@@ -183,7 +183,7 @@ def test_documents_of_the_vendors_sdk_have_no_warnings() -> None:
     ("content", "text", "pause_ms"),
     [
         ("<Say>  a\n  b </Say>", "a b", 0),
-        ('<Say>a<break time="2s"/>b<break time="300ms"/><break strength="weak"/></Say>', "a b", 2_550),
+        ('<Say>a<break time="2s"/>b<break time="300ms"/><break strength="weak"/></Say>', "a b", 2_300),
         (
             "<Say><prosody rate='slow'>a <emphasis>b</emphasis></prosody><amazon:effect>c</amazon:effect></Say>",
             "a bc",
@@ -224,6 +224,8 @@ def test_text_to_say_has_its_white_space_collapsed(content: str, text: str, paus
          [(13215, "Dial", "")]),
         ("twilio", "<Dial><Conference>R</Conference><Client>a</Client></Dial>", [dial(Target("client", "client:a"))],
          [(13000, "Conference", "")]),
+        ("twilio", "<Dial><Conference>R</Conference><Say>a</Say></Dial>", [dial(conference=conference("R"))],
+         [(13215, "Say", "")]),
         ("twilio", '<Dial record="true"><Conference>R</Conference></Dial>', [dial(conference=conference("R"))],
          [(13217, "Dial", "record")]),
         ("twilio", "<Dial><Conference> </Conference></Dial>", [dial()], [(13237, "Conference", "")]),

@@ -107,6 +107,15 @@ def test_twilios_parameters(call: Call, details: InstructionDetails, fields: dic
     assert list(rendered.items()) == list(fields.items())
 
 
+def test_an_engine_cannot_replace_what_is_known_of_the_call() -> None:
+    """Parameters with the names of those of the call have no effect."""
+    details = InstructionDetails(
+        {"AccountSid": "AC1", "CallSid": "CA1", "From": "+1", "Called": "x", "RecordingUrl": "y"}
+    )
+    rendered = instruction_fields(callbacks_in("twilio"), ANSWERED, details, ORIGIN)
+    assert rendered == twilio_fields()
+
+
 @pytest.mark.parametrize(
     ("details", "fields"),
     [

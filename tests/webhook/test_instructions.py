@@ -153,6 +153,15 @@ def test_a_policy_of_one_attempt_repeats_nothing() -> None:
     assert fetch(None, wanted) == InstructionAnswer(FetchFailure.RETRIEVAL, 0, 1)
 
 
+def test_an_error_is_repeated_where_the_policy_says_so() -> None:
+    """A URL may request repetitions of server errors in its fragment; the last answer counts."""
+    policy = replace(POLICY, attempts=3, retried=frozenset({FailureKind.SERVER_ERROR}))
+    statuses = [500, 503, 200]
+    with answering(lambda _: reply(statuses.pop(0), headers=XML)) as server:
+        assert fetch(server, request(policy=policy)) == answered("/voice", b"", attempts=3)
+    assert len(server.requests) == 3
+
+
 def test_a_lost_connection_is_not_repeated() -> None:
     """The application may have acted on the request."""
     with serving(lambda _server, _connection: None) as server:

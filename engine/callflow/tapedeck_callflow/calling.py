@@ -8,12 +8,14 @@ from tapedeck_callflow.effects import Connect, Dial, Join, Party, Stop, Whisper
 from tapedeck_callflow.events import Connected, DialEnded, Left, Redirected, StreamEnded
 from tapedeck_callflow.prompts import SECOND_MS
 from tapedeck_callflow.requests import last_request
-from tapedeck_callflow.run import InstructionError, Interrupted, Outcome, Request, Run, Steps
+from tapedeck_callflow.run import Interrupted, Outcome, Request, Run, Steps
 
 CALLER_ID: Final = 13214
-NO_TARGET: Final = 13223
 COACH: Final = 13240
 WAIT_URL: Final = 13233
+
+WITHOUT_CALLBACK: Final = verbs.RecordingSettings(1, "both", "do-not-trim", verbs.Subscription())
+"""The settings of a dialing that is not recorded."""
 
 
 def dial(run: Run, verb: verbs.Dial) -> Steps[Outcome]:
@@ -33,7 +35,7 @@ def dial(run: Run, verb: verbs.Dial) -> Steps[Outcome]:
         answer=not run.answered,
         sequential=verb.sequential,
         record=verb.record,
-        settings=run.capture_settings(verb.settings),
+        settings=run.capture_settings(verb.settings if verb.record else WITHOUT_CALLBACK),
     )
     run.waits_for("party")
     try:
@@ -57,7 +59,6 @@ def _dialed(run: Run, n: int) -> Steps[DialEnded]:
 
 def _parties(run: Run, verb: verbs.Dial) -> tuple[Party, ...]:
     if not verb.targets:
-        run.note(NO_TARGET, "there is no party to dial")
         return ()
     if run.facts.caller.startswith("client:") and not verb.caller_id:
         numbers = [target for target in verb.targets if target.kind == "number"]
@@ -139,13 +140,8 @@ def _last_request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Steps[None]:
         return
     if redirected and verb.conference is None:
         ended = replace(ended, status="completed")
-    try:
-        request = _request(run, verb, ended)
-    except InstructionError as error:
-        run.note(error.code, error.text, level="error")
-        return
-    if request is not None:
-        yield from last_request(run, request)
+    reported = ended
+    yield from last_request(run, lambda: _request(run, verb, reported))
 
 
 def _request(run: Run, verb: verbs.Dial, ended: DialEnded) -> Request | None:

@@ -25,6 +25,7 @@ MAX_IDENTITY_CHARACTERS: Final = 256
 _CALL_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 _CONFERENCE_EVENTS: Final = (*("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement"),)
 _UNSUPPORTED_NOUNS: Final = frozenset({"Queue", "Sim", "WhatsApp", "Application", "Verto", "Room"})
+_NOUNS: Final = _UNSUPPORTED_NOUNS | {"Number", "Client", "Sip", "Conference"}
 _E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _US_NUMBER: Final = re.compile(r"1?([2-9][0-9]{9})")
 _RECORD: Final = {
@@ -53,7 +54,10 @@ def e164(text: str) -> str | None:
 def parse_dial(element: Element, dialect: Dialect, warnings: list[MarkupWarning]) -> Dial:
     """Parse a `<Dial>` with its nouns."""
     attributes = AttributeReader(element, warnings)
+    before = len(warnings)
     conference, targets = _nouns(element, dialect, warnings)
+    if conference is None and not targets and len(warnings) == before:
+        warnings.append(warning_at(element, NUMBER_FORMAT, "there is no party to dial"))
     start, channels = _recording(element, attributes, dialect, conference, warnings)
     dial = Dial(
         targets=targets,
@@ -104,9 +108,10 @@ def _nouns(
         return None, () if target is None else (target,)
     if text:
         warnings.append(warning_at(element, NESTED_IN_DIAL, "text beside nouns is ignored", value=text[:100]))
+    dialed = sum(noun.name in _NOUNS for noun in nouns)
     for noun in nouns:
         if noun.name == "Conference":
-            if len(nouns) > 1:
+            if dialed > 1:
                 reason = "<Conference> beside other nouns is skipped"
                 warnings.append(warning_at(noun, CONFERENCE_BESIDE_OTHERS, reason))
             else:
@@ -174,7 +179,7 @@ def _client(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
 def _sip(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
     attributes = AttributeReader(noun, warnings)
     uri = noun.text()
-    if re.fullmatch(r"sips?:[^\s@]+@[^\s@]+|sips?:[^\s@?;]+\.[^\s@]+", uri) is None:
+    if re.fullmatch(r"sips?:[^\s@?]+@[^\s@?]+(\?\S*)?|sips?:[^\s@?;]+\.[^\s@?]+(\?\S*)?", uri) is None:
         warnings.append(warning_at(noun, SIP_URI, "this is no SIP URI"))
         return None
     target = _with_callbacks(Target("sip", uri), attributes, ("completed",))

@@ -1,18 +1,27 @@
 """What a driver reports to a flow: answers to effects, and what people do.
 
 `n` is the number of the effect that an event answers. Times are in milliseconds.
+
+When a call ends, its driver reports `HungUp` before the ends of what the call was doing (`Recorded`, `DialEnded`,
+`Left`): those answer the `Stop` that follows, and the request for the `action` is the last one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """Instructions that the application has at an absolute URL."""
+    """Instructions that the application has at an absolute URL.
+
+    `parameters` are those of the first request besides the call's own, such as `AnsweredBy`. Without a `url`, there is
+    nowhere to request instructions, which is an error (11100).
+    """
 
     url: str
     method: str = "POST"
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +68,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A `Play` is over, after `took_ms`; `failed`: there was nothing to play."""
+    """A `Play` is over. `failed`: there was nothing to play; `code` is the vendor's code of the warning."""
 
     n: int
-    took_ms: int
     state: Literal["done", "failed"] = "done"
+    code: int = 11200
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,6 @@ class DialEnded:
         call: the id of the connected call, else of the one that ended last; None: there was none.
         bridged: whether they were connected.
         ms: how long they were connected; None: the party did not answer.
-        took_ms: how long the dialing was, from its beginning.
         recording: the id of the recording, with its length before trimming in `recorded_ms`.
         sip_code: the last SIP response, where a SIP URI was dialed.
     """
@@ -139,7 +147,6 @@ class DialEnded:
     call: str | None = None
     bridged: bool = False
     ms: int | None = None
-    took_ms: int = 0
     recording: str | None = None
     recorded_ms: int | None = None
     sip_code: int | None = None
@@ -148,13 +155,12 @@ class DialEnded:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The call has left its conference, after `took_ms`.
+    """The call has left its conference.
 
     `coach_unknown`: it never joined, since the coached call is not there.
     """
 
     n: int
-    took_ms: int = 0
     reason: Literal["left", "ended", "removed", "coach_unknown", "stopped"] = "left"
     recording: str | None = None
     recorded_ms: int | None = None
@@ -162,10 +168,9 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """The far end has closed the stream of a `Connect`, after `took_ms`."""
+    """The far end has closed the stream of a `Connect`."""
 
     n: int
-    took_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

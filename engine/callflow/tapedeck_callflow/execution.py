@@ -58,11 +58,11 @@ def _rings_on(verb: verbs.Verb, *, first: bool) -> bool:
 
 def _is_allowed(run: Run, step: verbs.Step) -> bool:
     """Return whether the verb is executed in a document of this kind; a verb that is skipped gets a warning."""
-    if run.facts.kind == "whisper":
+    if run.kind == "whisper":
         if isinstance(step.verb, verbs.Dial):
             raise InstructionError(DIAL_IN_WHISPER, "a whisper cannot dial", None, line=step.line, column=step.column)
         allowed, code = isinstance(step.verb, _IN_WHISPER), MISPLACED
-    elif run.facts.kind == "wait":
+    elif run.kind == "wait":
         allowed, code = isinstance(step.verb, _WHILE_WAITING), VERB_WHILE_WAITING
     else:
         return True
@@ -107,7 +107,7 @@ def _execute(run: Run, verb: verbs.Verb) -> Steps[Outcome]:  # noqa: C901, PLR09
 
 
 def _redirect(run: Run, url: str, method: str) -> Request:
-    purpose: effects.Purpose = {"call": "voice", "whisper": "whisper", "wait": "wait"}[run.facts.kind]  # type: ignore[assignment]
+    purpose: effects.Purpose = {"call": "voice", "whisper": "whisper", "wait": "wait"}[run.kind]  # type: ignore[assignment]
     current = run.place.url if run.place is not None else None
     return run.resolve(url or current or "", lambda absolute: Request(absolute, method, purpose))
 
@@ -134,7 +134,7 @@ def _send_message(run: Run, verb: verbs.Message) -> Request | None:
 
 def _finish(run: Run) -> Steps[Ended]:
     """End the call, or the document of a whisper or of a waiting participant."""
-    if run.facts.kind != "call":
+    if run.kind != "call":
         run.emit(effects.Finish)
         return ENDED
     if not run.answered:

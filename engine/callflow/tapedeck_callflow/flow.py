@@ -19,6 +19,7 @@ from tapedeck_callflow.prompts import answer_call, play
 from tapedeck_callflow.requests import load
 from tapedeck_callflow.run import (
     ENDED,
+    UNUSABLE_URL,
     Ended,
     Facts,
     InstructionError,
@@ -60,8 +61,8 @@ class Flow:
         """The document that is executed, or was executed last."""
         return self._run.place
 
-    def start(self, source: Source) -> list[Effect]:
-        """Begin with these instructions, and return the first effects.
+    def start(self, source: Source, at: int = 0) -> list[Effect]:
+        """Begin with these instructions at a time (milliseconds), and return the first effects.
 
         Raises:
             FlowEnded: it has been started before.
@@ -69,10 +70,13 @@ class Flow:
         if self._steps is not None:
             raise FlowEnded("a flow is started once")
         self._steps = _instructions(self._run, source)
-        return self._advance(None)
+        return self._advance(None, at)
 
-    def handle(self, event: Event) -> list[Effect]:
+    def handle(self, event: Event, at: int = 0) -> list[Effect]:
         """Handle an event, and return the effects that follow.
+
+        `at` is its time in milliseconds, by any clock that does not go back: it shows whether time passes between
+        documents.
 
         An event that nothing waits for has no effect: a late answer, a key while nothing listens, anything after
         the end.
@@ -82,11 +86,12 @@ class Flow:
         """
         if self._steps is None:
             raise FlowEnded("the flow has not been started")
-        return [] if self._finished else self._advance(event)
+        return [] if self._finished else self._advance(event, at)
 
-    def _advance(self, event: Event | None) -> list[Effect]:
+    def _advance(self, event: Event | None, at: int) -> list[Effect]:
         if self._steps is None:  # pragma: no cover - the callers have set it
             raise FlowEnded("the flow has not been started")
+        self._run.now = max(self._run.now, at)
         try:
             if event is None:
                 next(self._steps)
@@ -105,14 +110,17 @@ def _instructions(run: Run, source: Source) -> Steps[None]:
         try:
             return (yield from _execute_all(run, wanted))
         except Interrupted:
+            # What redirects the call of a whisper makes it a call with instructions of its own.
+            run.kind = "call"
             interruption, run.interruption = run.interruption, None
             wanted = interruption.source if isinstance(interruption, Redirected) else None
 
 
 def _execute_all(run: Run, source: Source) -> Steps[None]:
-    wanted = source if isinstance(source, MarkupSource) else _first_request(run, source)
+    wanted: Request | MarkupSource | None = source if isinstance(source, MarkupSource) else None
     while True:
         try:
+            wanted = wanted or _first_request(run, source)
             yield from load(run, wanted)
             outcome = yield from execute_document(run)
         except InstructionError as error:
@@ -122,21 +130,29 @@ def _execute_all(run: Run, source: Source) -> Steps[None]:
         wanted = outcome
 
 
-def _first_request(run: Run, source: UrlSource) -> Request:
-    return Request(source.url, source.method, _PURPOSES[run.facts.kind])
+def _first_request(run: Run, source: Source) -> Request:
+    if isinstance(source, MarkupSource):  # pragma: no cover - it is executed without a request
+        raise TypeError("markup needs no request")
+    request = Request(source.url, source.method, _PURPOSES[run.kind], dict(source.parameters))
+    if not source.url:
+        raise InstructionError(UNUSABLE_URL, "there is no URL for instructions", request, has_fallback=False)
+    return request
 
 
 def _after_error(run: Run, error: InstructionError) -> Steps[Request | Ended]:
     """Return the request for the fallback; without one, announce the error and end the call."""
-    run.emit(Note, "error", error.code, error.text, line=error.line, column=error.column)
+    if error.line is None and run.position is not None and run.position.index is not None:
+        run.note(error.code, error.text, level="error")
+    else:
+        run.emit(Note, "error", error.code, error.text, line=error.line, column=error.column)
     if error.final:
         run.emit(HangUp, "limit")
         return ENDED
-    if run.facts.kind != "call":
-        _ = run.emit(HangUp, "error") if run.facts.kind == "whisper" else run.emit(Finish)
+    if run.kind != "call":
+        _ = run.emit(HangUp, "error") if run.kind == "whisper" else run.emit(Finish)
         return ENDED
     failed = error.request
-    if run.fallback is not None and (failed is None or failed.purpose != "fallback"):
+    if error.has_fallback and run.fallback is not None and (failed is None or failed.purpose != "fallback"):
         return _fallback_request(run.fallback, error)
     if not run.answered:
         yield from answer_call(run)

@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 from tapedeck_callflow.effects import Cancel, Listen, Notify, Play, Stop, Timer, Unlisten
 from tapedeck_callflow.events import Digit, Event, Played, SpeechEnded, SpeechStarted, TimerFired
-from tapedeck_callflow.prompts import SECOND_MS, item_of
-from tapedeck_callflow.run import Interrupted, Outcome, Request, Run, Steps
+from tapedeck_callflow.prompts import SECOND_MS, item_of, note_failure
+from tapedeck_callflow.run import Outcome, Request, Run, Steps
 from tapedeck_callflow.verbs import Gather, Pause, Prompt
 
 STABILITY: Final = "0.9"
@@ -26,10 +26,12 @@ class _Input:
     def accepts(self, event: Event | None) -> bool:
         """Return whether an event is input that this verb collects now."""
         if isinstance(event, Digit):
-            return self.verb.digits and self.kind != "speech"
+            # Before any digit, the key that finishes does nothing.
+            finishes = event.digit == self.verb.finish_on_key and not self.digits
+            return self.verb.digits and self.kind != "speech" and not finishes
         return isinstance(event, SpeechStarted | SpeechEnded) and self.verb.speech and self.kind != "digits"
 
-    def take(self, event: Event) -> Literal["done", "wait", "go on", "ignored"]:
+    def take(self, event: Event) -> Literal["done", "wait", "go on"]:
         """Add input. `wait`: no timer runs until the speech is over; `go on`: the timer starts again."""
         if isinstance(event, Digit):
             return self._take_digit(event.digit)
@@ -41,10 +43,8 @@ class _Input:
             self.confidence = event.confidence
         return "go on"
 
-    def _take_digit(self, digit: str) -> Literal["done", "go on", "ignored"]:
+    def _take_digit(self, digit: str) -> Literal["done", "go on"]:
         if digit == self.verb.finish_on_key:
-            if not self.digits:
-                return "ignored"
             self.finished_on = digit
             return "done"
         self.kind = "digits"
@@ -71,7 +71,6 @@ class _Collection:
         self._listening = False
         self._play: int | None = None
         self._timer: int | None = None
-        self._timer_ms = 0
 
     def collect(self) -> Steps[_Input]:
         """Collect the input.
@@ -87,15 +86,14 @@ class _Collection:
                 self._listen()
             if not done:
                 yield from self._wait_for_input()
-        except Interrupted:
+        finally:
             self._stop()
-            raise
-        self._stop()
         return self._input
 
     def _listen(self) -> None:
         self._run.emit(Listen, self._verb.digits, self._verb.speech, self._verb.hints)
         self._listening = True
+        self._run.waits_for(*_waits_for(self._verb))
 
     def _stop(self) -> None:
         self._stop_play()
@@ -116,7 +114,7 @@ class _Collection:
 
     def _start_timer(self, ms: int) -> None:
         self._cancel_timer()
-        self._timer, self._timer_ms = self._run.emit(Timer, ms), ms
+        self._timer = self._run.emit(Timer, ms)
 
     def _play_prompts(self) -> Steps[bool]:
         """Play the prompts until input stops them. Returns: whether the input is complete."""
@@ -142,24 +140,20 @@ class _Collection:
     def _ends(self, event: Event | None) -> bool:
         """Return whether an event is the end of the prompt or timer that runs."""
         if isinstance(event, Played) and event.n == self._play:
-            self._run.passed(event.took_ms)
+            note_failure(self._run, event)
             return True
-        if isinstance(event, TimerFired) and event.n == self._timer:
-            self._run.passed(self._timer_ms)
-            return True
-        return False
+        return isinstance(event, TimerFired) and event.n == self._timer
 
     def _follow(self, event: Event) -> bool:
         """Take input, and start the timer that it needs. Returns: whether the input is complete."""
         what = self._input.take(event)
         if what == "wait":
             self._cancel_timer()
-        elif what == "go on" or (what == "ignored" and self._timer is None):
+        elif what == "go on":
             self._start_timer(self._input.timeout_ms)
         return what == "done"
 
     def _wait_for_input(self) -> Steps[None]:
-        self._run.waits_for(*_waits_for(self._verb))
         while True:
             event = yield from self._run.event()
             if self._ends(event):

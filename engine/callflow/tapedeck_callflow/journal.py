@@ -61,7 +61,7 @@ def source_from_json(stored: Mapping[str, Any]) -> Source:
     """
     try:
         if stored.get("type") == "UrlSource":
-            return UrlSource(stored["url"], stored["method"])
+            return UrlSource(stored["url"], stored["method"], stored["parameters"])
         if stored.get("type") == "MarkupSource":
             return MarkupSource(stored["markup"])
     except KeyError as missing:
@@ -69,12 +69,12 @@ def source_from_json(stored: Mapping[str, Any]) -> Source:
     raise ValueError(f"unknown type of source: {stored.get('type')!r}")
 
 
-def line_of(event: Event) -> str:
-    """Return the line of a journal: an event as JSON."""
-    return json.dumps(as_json(event), sort_keys=True, separators=(",", ":"))
+def line_of(event: Event, at: int = 0) -> str:
+    """Return the line of a journal: an event and its time (milliseconds) as JSON."""
+    return json.dumps({"at": at, "event": as_json(event)}, sort_keys=True, separators=(",", ":"))
 
 
-def restore(facts: Facts, source: Source, lines: Iterable[str]) -> tuple[Flow, list[Effect]]:
+def restore(facts: Facts, source: Source, lines: Iterable[str], at: int = 0) -> tuple[Flow, list[Effect]]:
     """Return the flow whose journal has these lines, and all effects that it has had so far.
 
     The effects have been carried out before; the driver looks in them for what is still open.
@@ -83,7 +83,8 @@ def restore(facts: Facts, source: Source, lines: Iterable[str]) -> tuple[Flow, l
         ValueError: a line is not an event.
     """
     flow = Flow(facts)
-    effects = flow.start(source)
+    effects = flow.start(source, at)
     for line in lines:
-        effects += flow.handle(event_from_json(json.loads(line)))
+        stored = json.loads(line)
+        effects += flow.handle(event_from_json(stored["event"]), stored["at"])
     return flow, effects

@@ -56,7 +56,6 @@ _STREAMS: Final = {
     "Stop": frozenset({"Stream", "Siprec", "Transcription"}),
 }
 _PAUSE: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(ms|s)")
-_STRENGTHS_MS: Final = {"none": 0, "x-weak": 0, "weak": 250, "medium": 500, "strong": 750, "x-strong": 1_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def _collect_speech(element: Element, spoken: list[str], warnings: list[MarkupWa
 def _break_ms(element: Element) -> int:
     length = _PAUSE.fullmatch(element.attributes.get("time", "").strip())
     if length is None:
-        return _STRENGTHS_MS.get(element.attributes.get("strength", ""), _STRENGTHS_MS["medium"])
+        return 0
     milliseconds = float(length[1]) * (1_000 if length[2] == "s" else 1)
     return min(math.ceil(milliseconds), MAX_SECONDS * 1_000)
 
@@ -318,14 +317,17 @@ def _stream(element: Element, warnings: list[MarkupWarning]) -> Stream:
         if nested.name == "Parameter"
     }
     skip_elements(element, warnings, {"Parameter"})
-    attributes = element.attributes
-    return Stream(
+    attributes = AttributeReader(element, warnings)
+    stream = Stream(
         element.name,
-        attributes.get("name", ""),
-        attributes.get("url", "").strip(),
-        attributes.get("track", "inbound_track"),
+        attributes.text("name"),
+        attributes.text("url").strip(),
+        attributes.text("track", "inbound_track"),
         parameters,
     )
+    if element.name == "Stream":
+        attributes.finish(("statusCallback", "statusCallbackMethod"))
+    return stream
 
 
 def _sms(element: Element, _dialect: Dialect, warnings: list[MarkupWarning]) -> Message:

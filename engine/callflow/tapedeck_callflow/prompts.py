@@ -22,10 +22,17 @@ def play(run: Run, item: Item, loop: int = 1) -> Steps[None]:
     """Play something to its end."""
     n = run.emit(Play, item, loop)
     try:
-        yield from run.answer(n, Played)
+        played = yield from run.answer(n, Played)
     except Interrupted:
         run.emit(Stop, n)
         raise
+    note_failure(run, played)
+
+
+def note_failure(run: Run, played: Played) -> None:
+    """Note that there was nothing to play."""
+    if played.state == "failed":
+        run.note(played.code, "there was nothing to play")
 
 
 def wait(run: Run, ms: int) -> Steps[None]:
@@ -36,7 +43,6 @@ def wait(run: Run, ms: int) -> Steps[None]:
     except Interrupted:
         run.emit(CancelTimer, n)
         raise
-    run.passed(ms)
 
 
 def item_of(run: Run, prompt: verbs.Say | verbs.Play) -> Item:

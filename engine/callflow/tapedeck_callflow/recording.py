@@ -30,7 +30,7 @@ def record(run: Run, verb: verbs.Record) -> Steps[Outcome]:
         run.emit(Stop, n)
         recorded = yield from run.answer(n, Recorded, cleanup=True)
         if run.was_hung_up and _is_reported(run, recorded):
-            yield from last_request(run, _request(run, verb, recorded))
+            yield from last_request(run, lambda: _request(run, verb, recorded))
         raise
     return _request(run, verb, recorded) if _is_reported(run, recorded) else None
 
@@ -48,7 +48,7 @@ def stop_recording(run: Run) -> None:
 
 
 def _transcription_callback(run: Run, verb: verbs.Record) -> Callback | None:
-    return run.callback(verbs.Subscription(verb.transcribe_callback, "POST", ("completed",)))
+    return run.callback(verbs.Subscription(verb.transcribe_callback, "POST", ("completed", "failed")))
 
 
 def _is_reported(run: Run, recorded: Recorded) -> bool:

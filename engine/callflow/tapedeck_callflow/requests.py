@@ -1,5 +1,6 @@
 """Requests for instructions: what is sent, and what an answer means."""
 
+from collections.abc import Callable
 from typing import Final
 
 from tapedeck_callflow.attributes import MarkupWarning
@@ -55,13 +56,29 @@ def emit_fetch(run: Run, request: Request, *, executed: bool = True) -> int:
     )
 
 
-def last_request(run: Run, request: Request) -> Steps[None]:
-    """Send a request whose answer is not executed, and wait for the answer. Used after an interruption."""
+def last_request(run: Run, make: Callable[[], Request | None]) -> Steps[None]:
+    """Send a request whose answer is not executed, and wait for the answer. Used after an interruption.
+
+    After a redirect, an error is noted. The answer for a call that has ended is not looked at.
+
+    Args:
+        run: the flow.
+        make: makes the request, None for none; a URL that cannot be used is noted as an error.
+    """
+    try:
+        request = make()
+    except InstructionError as error:
+        run.note(error.code, error.text, level="error")
+        return
+    if request is None:
+        return
     n = emit_fetch(run, request, executed=False)
     while True:
         event = yield from run.event(cleanup=True)
         if isinstance(event, Fetched | FetchFailed) and event.n == n:
             break
+    if isinstance(run.interruption, HungUp):
+        return
     if isinstance(event, FetchFailed):
         run.note(event.code, event.detail or "the request failed", level="error")
     elif not _is_success(event.status):

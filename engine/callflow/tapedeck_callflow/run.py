@@ -7,17 +7,7 @@ from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVa
 
 from tapedeck_callflow.attributes import MarkupWarning, absolute_url
 from tapedeck_callflow.effects import Callback, CaptureSettings, Effect, Note, Purpose
-from tapedeck_callflow.events import (
-    DialEnded,
-    Event,
-    HungUp,
-    Left,
-    Played,
-    Recorded,
-    Redirected,
-    StreamEnded,
-    UrlSource,
-)
+from tapedeck_callflow.events import Event, HungUp, Redirected, UrlSource
 from tapedeck_callflow.recording_settings import Dialect
 from tapedeck_callflow.verbs import RecordingSettings, Step, Subscription
 
@@ -91,6 +81,7 @@ class InstructionError(Exception):
     Attributes:
         request: the request that failed; its URL is as it was configured, and may be unusable.
         final: True when not even the fallback is requested and nothing is announced.
+        has_fallback: False when the fallback is not requested, but the error is announced.
     """
 
     def __init__(
@@ -102,6 +93,7 @@ class InstructionError(Exception):
         line: int | None = None,
         column: int | None = None,
         final: bool = False,
+        has_fallback: bool = True,
     ) -> None:
         super().__init__(text)
         self.code = code
@@ -110,6 +102,7 @@ class InstructionError(Exception):
         self.line = line
         self.column = column
         self.final = final
+        self.has_fallback = has_fallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +135,7 @@ class Run:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.kind = facts.kind
         self.answered = facts.answered
         self.fallback = facts.fallback
         self.effects: list[Effect] = []
@@ -149,10 +143,11 @@ class Run:
         self.position: Position | None = None
         self.interruption: HungUp | Redirected | None = None
         self.capture: int | None = None
+        self.now = 0
         self._n = 0
         self._documents = 0
         self._documents_at_once = 0
-        self._passed_ms = 0
+        self._counted_from = 0
 
     def emit(self, effect: Callable[Concatenate[int, _P], Effect], *arguments: _P.args, **named: _P.kwargs) -> int:
         """Add an effect, and return its number."""
@@ -239,12 +234,7 @@ class Run:
         while True:
             event = yield from self.event(cleanup=cleanup)
             if isinstance(event, kinds) and getattr(event, "n", None) == n:
-                self._passed_ms += _length_of(event)
                 return event
-
-    def passed(self, ms: int) -> None:
-        """Note that a timer of this length has fired."""
-        self._passed_ms += ms
 
     def count_document(self, request: Request | None) -> None:
         """Count a document before it is requested.
@@ -252,9 +242,8 @@ class Run:
         Raises:
             InstructionError: there were 1,000 in this call, or 100 between which no second passed (12400).
         """
-        if self._passed_ms >= _SECOND_MS:
-            self._documents_at_once = 0
-        self._passed_ms = 0 if self._documents_at_once == 0 else self._passed_ms
+        if self.now - self._counted_from >= _SECOND_MS:
+            self._documents_at_once, self._counted_from = 0, self.now
         if self._documents >= MAX_DOCUMENTS or self._documents_at_once >= MAX_DOCUMENTS_AT_ONCE:
             raise InstructionError(ENDLESS, "the documents of this call have no end", request, final=True)
         self._documents += 1
@@ -296,13 +285,3 @@ class Run:
 
     def _base(self) -> str | None:
         return None if self.place is None else self.place.url
-
-
-def _length_of(event: Event) -> int:
-    match event:
-        case Played(took_ms=ms) | DialEnded(took_ms=ms) | Left(took_ms=ms) | StreamEnded(took_ms=ms):
-            return ms
-        case Recorded(ms=ms):
-            return ms
-        case _:
-            return 0

@@ -211,7 +211,6 @@ class Dial:
 
     Attributes:
         targets: valid ones, at most ten; empty when `conference` is set.
-        failed: whether there were targets that cannot be dialed.
         record: when the recording starts: `answer`, `ringing`, or empty for none.
     """
 

@@ -45,6 +45,8 @@ def instruction_fields(callbacks: CallbackDialect, call: Call, details: Instruct
     has_recording_sid = callbacks.dial_reports_recording_sid or not is_dial
     recording = details.recording
     values: Mapping[str, Any] = {
+        # First: no engine can replace what Tapedeck knows of the call.
+        **details.parameters,
         "AccountSid": sid(ResourceType.ACCOUNT, call.account),
         "ApiVersion": API_VERSION,
         "CallSid": sid(ResourceType.CALL, call.id),
@@ -59,7 +61,6 @@ def instruction_fields(callbacks: CallbackDialect, call: Call, details: Instruct
         "RecordingUrl": callbacks.recording_url(call.account, recording, origin) if recording is not None else None,
         "To": call.to,
         **callbacks.call_details(call),
-        **details.parameters,
     }
     return fields_of(dict(sorted(values.items())))
 

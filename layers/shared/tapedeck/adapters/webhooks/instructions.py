@@ -57,7 +57,7 @@ class ApplicationClient(SafeWebhookClient):
         while True:
             attempt += 1
             failure, answered = self._attempt(request, cookies, deadline)
-            if failure is None or not self._repeats(request, failure, attempt, deadline):
+            if not self._repeats(request, _result_of(failure, answered), attempt, deadline):
                 break
         milliseconds = round((time.monotonic() - started) * 1000)
         kept = cookies.as_text() if cookies is not None else None
@@ -68,10 +68,9 @@ class ApplicationClient(SafeWebhookClient):
             None, milliseconds, attempt, answered.url, response.status, response.content_type, response.body, kept
         )
 
-    def _repeats(self, request: InstructionRequest, failure: Exception, attempt: int, deadline: Deadline) -> bool:
+    def _repeats(self, request: InstructionRequest, result: WebhookResult, attempt: int, deadline: Deadline) -> bool:
         """Wait for the next attempt, if there is one; return whether there is."""
-        reason = failure.failure if isinstance(failure, AttemptFailed) else FailureReason.REDIRECT
-        if not request.policy.should_retry(WebhookResult(None, reason, 0), attempt):
+        if not request.policy.should_retry(result, attempt):
             return False
         delay = request.policy.delay_before(attempt + 1) / 1000
         if time.monotonic() + delay >= deadline.at:
@@ -143,6 +142,13 @@ def _hop(request: InstructionRequest, method: str, url: str, cookies: CallCookie
     cookie = cookies.header_for(url) if cookies is not None else None
     headers = {**composed.headers, **({"Cookie": cookie} if cookie is not None else {})}
     return HttpHop(method, urlsplit(composed.url), headers, composed.body, request.user_agent)
+
+
+def _result_of(failure: Exception | None, answered: _Answered | None) -> WebhookResult:
+    """Return the result of an attempt, by which the policy decides whether there is another one."""
+    if answered is not None:
+        return WebhookResult(answered.response.status, None, 0)
+    return WebhookResult(None, failure.failure if isinstance(failure, AttemptFailed) else FailureReason.REDIRECT, 0)
 
 
 def _kind_of(failure: Exception | None) -> FetchFailure:
