@@ -1,15 +1,21 @@
 """An advance attempts each callback at its due time by the account's clock, not at its end."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.domain.errors import StoreUnavailable
+from tapedeck_standin.app import container
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.scheduler import callback_workers
+from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.telephony import audio, capture_uploads
 from tests.conftest import TestAccount
 from tests.standin.conftest import serving
 from tests.standin.http_client import StandIn
@@ -129,3 +135,90 @@ def test_an_advance_waits_for_no_attempt_of_another_account(
     assert attempts_of(other) == [[("12:00:06", 200)]]
     opened.set()
     tenant.idle()
+
+
+class Watch:
+    """Measures real time, and time that has only been skipped."""
+
+    def __init__(self) -> None:
+        self.skipped = 0.0
+
+    def __call__(self) -> float:
+        """Return seconds."""
+        return time.monotonic() + self.skipped
+
+    def skip_an_hour_before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that seems to take an hour of real time."""
+
+        def take_an_hour(*arguments: Any, **options: Any) -> Any:
+            self.skipped += 3_600
+            return function(*arguments, **options)
+
+        return take_an_hour
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """The watch by which the next stand-in limits its waits."""
+    made = Watch()
+    monkeypatch.setattr(container, "Scheduler", partial(Scheduler, monotonic_clock=made))
+    return made
+
+
+@pytest.fixture
+def watched(
+    watch: Watch, make_account: Callable[[], TestAccount], monkeypatch: pytest.MonkeyPatch, aws: None
+) -> Iterator[Tenant]:
+    """An account of a stand-in that limits its waits by the watch; its failed callbacks are repeated."""
+    del aws, watch  # only have to be there
+    with serving(clock=VirtualClock(lambda: START, is_frozen=True)) as standin:
+        retry_durably(monkeypatch)
+        yield Tenant(standin, make_account())
+
+
+def test_media_take_no_time_from_callbacks(
+    watched: Tenant, receiver: Receiver, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the media of a recording are encoded, its callback and the retries have their own times."""
+    monkeypatch.setattr(capture_uploads, "write_wav", watch.skip_an_hour_before(audio.write_wav))
+    receiver.answers.extend([503, 503])
+    hang_up_after(watched, receiver, 60)
+    assert watched.advance(86_400) == "2025-06-02T12:01:00.000+00:00"
+    assert attempts_of(watched) == [[("12:01:01", 503), ("12:01:31", 503), ("12:02:31", 200)]]
+
+
+def test_what_is_due_after_slow_callbacks_has_its_own_time(
+    watched: Tenant, receiver: Receiver, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When an advance waits for callbacks no more, it still stops at each due time: media are finished then."""
+    receiver.answers.append(500)
+    hang_up_after(watched, receiver, 60)
+    watched.advance(1)
+    monkeypatch.setattr(CallbackDispatcher, "deliver", watch.skip_an_hour_before(CallbackDispatcher.deliver))
+    call, recording = watched.record()
+    watched.advance(29.5)
+    watched.control.post(f"/calls/{call}/hangup")
+    assert attempts_of(watched) == [[("12:01:01", 500)]]
+    assert watched.advance(7_200) == "2025-06-01T14:01:30.500+00:00"
+    assert attempts_of(watched) == [[("12:01:01", 500), ("12:01:31", 200)]]
+    finished = watched.api.get("Recordings", recording).body
+    assert (finished["status"], finished["date_updated"]) == ("completed", "Sun, 01 Jun 2025 12:01:31 +0000")
+
+
+def test_a_retry_that_is_not_queued_holds_no_advance(
+    tenant: Tenant, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the reconciler cannot queue a retry, the clock goes on: it tries again after one, two and four minutes."""
+    receiver.answers.append(500)
+    hang_up_after(tenant, receiver, 60)
+    tenant.advance(1)
+    requeue, failures = CallbackDispatcher.requeue_due, [StoreUnavailable() for _ in range(3)]
+
+    def requeue_later(dispatcher: CallbackDispatcher, shard: str, limit: int) -> int:
+        if shard == tenant.account.id and failures:
+            raise failures.pop()
+        return requeue(dispatcher, shard, limit)
+
+    monkeypatch.setattr(CallbackDispatcher, "requeue_due", requeue_later)
+    assert tenant.advance(7_200) == "2025-06-01T14:01:01.000+00:00"
+    assert attempts_of(tenant) == [[("12:01:01", 500), ("12:05:31", 200)]]

@@ -157,7 +157,11 @@ class CallbackLog:
             return [delivery for scheduled in self._scheduled.values() for delivery in scheduled.values()]
 
     def wait_until_attempted(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
-        """Wait until each of these retries has been attempted, at most for this many seconds."""
+        """Wait until none of these retries is queued, at most for this many seconds.
+
+        Call it when the reconciliation has queued those that are due: one that it has left or postponed is no reason to
+        wait.
+        """
         with self._changed:
             self._changed.wait_for(lambda: all(map(self._is_attempted, deliveries)), seconds)
 
@@ -206,9 +210,7 @@ class CallbackLog:
 
     def _is_attempted(self, delivery: CallbackDelivery) -> bool:
         known = self._entries.get((delivery.account, f"{delivery.resource_id}.{delivery.id}"))
-        return known is None or (
-            known.delivery.attempt_count > delivery.attempt_count and known.delivery.state is not DeliveryState.QUEUED
-        )
+        return known is None or known.delivery.state is not DeliveryState.QUEUED
 
     def begin_delivery(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Set the delivery that this thread sends from now on, and record it."""

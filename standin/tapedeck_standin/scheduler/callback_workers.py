@@ -63,7 +63,7 @@ class CallbackWorkers:
                     thread.start()  # its end waits for the lock
                     self._threads[thread] = account
 
-    def wait(self, account: str | None, deadline: float) -> None:
+    def wait(self, account: str | None, seconds: float) -> None:
         """Wait until the queued callbacks of an account (None: of all) have been attempted (C-307).
 
         Not waited for are attempts that sleep by the clock or take longer than MAX_ATTEMPT_WAIT_SECONDS, and callbacks
@@ -71,9 +71,10 @@ class CallbackWorkers:
 
         Args:
             account: the account.
-            deadline: when to stop waiting, by `time.monotonic`.
+            seconds: the limit of the wait, in real time.
         """
-        while True:
+        deadline = time.monotonic() + seconds
+        while not self._stopping.is_set():
             self.start_due()
             with self._ended:
                 left = deadline - time.monotonic()

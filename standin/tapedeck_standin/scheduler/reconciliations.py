@@ -2,7 +2,7 @@
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from tapedeck.domain.delivery import CallbackDelivery
@@ -49,9 +49,11 @@ class Reconciliations:
 
     def look_at(self, accounts: Iterable[str] | None) -> None:
         """Let the next run look at accounts whose time has moved; None: at all that have anything to do."""
-        found = self._open_work.accounts if accounts is None else accounts
+        if accounts is None:
+            retried = (delivery.account for delivery in self._callback_log.scheduled_retries(None))
+            accounts = {*self._open_work.accounts, *retried}
         with self._lock:
-            self._moved.update(found)
+            self._moved.update(accounts)
 
     def run(self) -> bool:
         """Reconcile the accounts whose time has come; return whether there was one."""
@@ -81,6 +83,19 @@ class Reconciliations:
             if delivery.next_attempt_at is not None
             and delivery.next_attempt_at <= time_of(self._clock, delivery.account) // 1000
         ]
+
+    def times_of_retries(self, account: str) -> Iterator[int]:
+        """Yield when the scheduled retries of an account are queued (milliseconds).
+
+        That is when they are due. One that was left by a reconciliation, which had failed or found too many, is queued
+        by a later one: after a minute, and then whenever the time since it was due has doubled.
+        """
+        done_at = self._done_at.get(account, 0)
+        for delivery in self._callback_log.scheduled_retries(account):
+            if delivery.next_attempt_at is not None:
+                due = delivery.next_attempt_at * 1000
+                is_left = due // 1000 <= done_at // 1000
+                yield max(self.next_run(account), done_at + (done_at - due)) if is_left else due
 
     def _next_moved(self) -> str | None:
         with self._lock:

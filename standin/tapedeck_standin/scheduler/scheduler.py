@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck_standin.aws.account_queues import AccountQueueSource
 from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.open_work import OpenWork
@@ -21,11 +22,9 @@ from tapedeck_standin.clock import VirtualClock, time_of, working_for
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
 from tapedeck_standin.scheduler.media_workers import MediaWorkers
 from tapedeck_standin.scheduler.reconciliations import Reconciliations
+from tapedeck_standin.scheduler.wait_budget import WaitBudget
 from tapedeck_standin.scheduler.work_left import UnfinishedWork, WorkLeft
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
-
-if TYPE_CHECKING:
-    from tapedeck.domain.delivery import CallbackDelivery
 
 IDLE_SECONDS: Final = 0.05
 """Polling interval of the background thread; `wake` shortens it."""
@@ -34,7 +33,7 @@ LOOK_SECONDS: Final = 0.25
 """Interval of real time at which accounts are looked at whose time has come by itself."""
 
 MAX_ADVANCE_WAIT_SECONDS: Final = 60
-"""Limit of the real time that one clock advance waits for callback retries."""
+"""Limit of the real time that one clock advance waits for callbacks, in all (C-307)."""
 
 MAX_SETTLE_ADVANCE_SECONDS: Final = 7 * 86_400
 """Limit by which one `settle` advances the clock: longer than callbacks are retried (C-321)."""
@@ -54,6 +53,7 @@ class Scheduler:
         reconciliations: reconcile the accounts.
         clock: the stand-in's clock.
         background_context: makes the context in which background work runs.
+        monotonic_clock: seconds of real time.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Scheduler:
         reconciliations: Reconciliations,
         clock: VirtualClock,
         background_context: Callable[[], AbstractContextManager[None]] = nullcontext,
+        monotonic_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._open_work = open_work
@@ -78,6 +79,7 @@ class Scheduler:
         self._reconciliations = reconciliations
         self._clock = clock
         self._background_context = background_context
+        self._monotonic_clock = monotonic_clock
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._wake_event = threading.Event()
@@ -115,14 +117,14 @@ class Scheduler:
 
         Args:
             account: the account; the media of others go on in their own threads (C-306).
-            deadline: when to stop waiting, by `time.monotonic`; None: when the media are finished.
+            deadline: when to stop waiting, by the monotonic clock; None: when the media are finished.
 
         Returns:
             whether the media are finished.
         """
         self.run_without_media()
         while running := self._media_workers.start_due(account):
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            left = None if deadline is None else max(0.0, deadline - self._monotonic_clock())
             done, unfinished = futures.wait(running, left)
             for each in done:
                 each.result()
@@ -147,36 +149,35 @@ class Scheduler:
         """Advance an account's time (None: that of all) from one due time to the next; return the new time.
 
         Before each step, waits until the media that are due are finished (C-306), and the queued callbacks attempted
-        (C-307); for callbacks at most MAX_ADVANCE_WAIT_SECONDS. No other account's time moves, and nothing of it is
-        waited for. With `max_wait` it waits for media and callbacks at most for so many real seconds; if the media are
-        not finished then, the clock stays where it is.
+        (C-307): for callbacks MAX_ADVANCE_WAIT_SECONDS in all. Then the clock goes on without waiting for them, still
+        from one due time to the next. No other account's time moves, and nothing of it is waited for. With `max_wait`
+        it waits for media and callbacks at most for so many real seconds; if the media are not finished then, the clock
+        stays where it is.
 
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
         """
         self._clock.check_advance(seconds, account)
         # --8<-- [start:advance]
-        deadline = time.monotonic() + (MAX_ADVANCE_WAIT_SECONDS if max_wait is None else max_wait)
-        left, media_deadline = round(seconds * 1000), None if max_wait is None else deadline
+        deadline = None if max_wait is None else self._monotonic_clock() + max_wait
+        budget = WaitBudget(MAX_ADVANCE_WAIT_SECONDS, deadline, self._monotonic_clock)
+        left = round(seconds * 1000)
         with self._advance_locks.setdefault(account, threading.Lock()):
             due: Sequence[CallbackDelivery] = ()
-            while True:
-                if not self.run(account, media_deadline):
-                    return time_of(self._clock, account)
+            while self.run(account, deadline) and not self._stopping.is_set():
                 self.wake()
-                self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
-                if left:
-                    self._callback_workers.wait(account, deadline)  # they belong to the time before the step
+                budget.wait(partial(self._callback_log.wait_until_attempted, due))
+                if left:  # what is queued belongs to the time before the step
+                    budget.wait(partial(self._callback_workers.wait, account))
                 step = self._milliseconds_until_due(account)
-                if step is None or step > left or time.monotonic() >= deadline:
+                if step is None or step > left:
+                    self._advance_clock(left, account)
                     break
-                self._advance_clock(step, account)
+                due = self._advance_clock(step, account)
                 left -= step
-                due = self._reconciliations.due_retries(account)
-            now = self._advance_clock(left, account)
         # --8<-- [end:advance]
         self.wake()
-        return now
+        return time_of(self._clock, account)
 
     def wait_until_idle(self, seconds: float, account: str | None = None) -> list[WorkLeft]:
         """Wait until all work that is due by the clock is done, at most for this many real seconds.
@@ -186,10 +187,10 @@ class Scheduler:
         Returns:
             what is due and still under way for this account (None: all).
         """
-        deadline = time.monotonic() + seconds
+        deadline = self._monotonic_clock() + seconds
         while True:
             left = self._look(account, deadline, partial(self._find_due, account))
-            if not (left or self._has_changed(account)) or time.monotonic() >= deadline:
+            if not (left or self._has_changed(account)) or self._monotonic_clock() >= deadline:
                 return left
             self._pause(IDLE_SECONDS)
 
@@ -200,11 +201,11 @@ class Scheduler:
         What is due later than the clock can reach in that time is not waited for. With `is_advancing` the time of the
         account with the next due work goes on to it, again and again, by at most MAX_SETTLE_ADVANCE_SECONDS (C-321).
         """
-        deadline, limits = time.monotonic() + seconds, dict[str, int]()
+        deadline, limits = self._monotonic_clock() + seconds, dict[str, int]()
         before: list[WorkLeft] | None = None
         while True:
             left = self._look(account, deadline, partial(self._find_left, account))
-            remaining = deadline - time.monotonic()
+            remaining = deadline - self._monotonic_clock()
             if not left or remaining <= 0:
                 return left
             wait, first = min(((self._wait_for(work), work) for work in left), key=lambda each: each[0])
@@ -265,9 +266,7 @@ class Scheduler:
 
     def _due_times(self, account: str, now: int) -> Iterator[int]:
         """Yield when the callback retries, engine events, media and conversions of an account are due."""
-        for delivery in self._callback_log.scheduled_retries(account):
-            if delivery.next_attempt_at is not None:
-                yield delivery.next_attempt_at * 1000
+        yield from self._reconciliations.times_of_retries(account)
         engine_due = self._engine.outbox.next_due(account) if self._engine is not None else None
         # An event that is due already waits for something else than time.
         if engine_due is not None and engine_due > now:
@@ -280,11 +279,12 @@ class Scheduler:
             yield visible
         yield from self._clock.ends_of_sleeps(account)
 
-    def _advance_clock(self, milliseconds: int, account: str | None) -> int:
+    def _advance_clock(self, milliseconds: int, account: str | None) -> Sequence[CallbackDelivery]:
+        """Advance an account's time (None: that of all); return the retries that are due then."""
         with self._lock:  # no background work is running
-            now = self._clock.advance(milliseconds / 1000, account)
+            self._clock.advance(milliseconds / 1000, account)
             self._reconciliations.look_at(None if account is None else [account])
-            return now
+            return self._reconciliations.due_retries(account)
 
     def _step(self) -> bool:
         was_busy = self._stream.run_once()
@@ -296,12 +296,12 @@ class Scheduler:
         return self._reconciliations.run() or was_busy
 
     def _run(self) -> None:
-        looked_at = time.monotonic()
+        looked_at = self._monotonic_clock()
         while not self._stopping.is_set():
             self._wake_event.wait(IDLE_SECONDS)
             self._wake_event.clear()
-            if not self._clock.is_frozen and time.monotonic() - looked_at >= LOOK_SECONDS:
-                looked_at = time.monotonic()
+            if not self._clock.is_frozen and self._monotonic_clock() - looked_at >= LOOK_SECONDS:
+                looked_at = self._monotonic_clock()
                 self._reconciliations.look_at(None)
             try:
                 self.run_without_media()
