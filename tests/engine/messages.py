@@ -35,6 +35,7 @@ COMMANDS_IN_FULL: Final[dict[str, dict[str, Any]]] = {
             "to": "sip:a@example.com", "from": "", "caller_name": "A", "timeout": 60, "time_limit": 14_400,
             "send_digits": "1w2", "flow": {"markup": "<Response/>", "dialect": "signalwire"},
             "record": {"channels": 1, "track": "inbound", "trim": "trim-silence", "callback": SUBSCRIPTION},
+            "machine_detection": {"mode": "detect_message_end", "asynchronous": True},
             "sip": {"headers": {"X-A": "b"}, "username": "a"},
         },
     },
@@ -63,10 +64,13 @@ _CAPTURE: Final = {"parent": PARENT, "recording": RECORDING, "evidence": EVIDENC
 EVENTS_IN_FULL: Final[dict[str, dict[str, Any]]] = {
     "call.ringing": {
         "call": CALL, "to": "client:a", "from": "", "direction": "inbound", "parent_call": "e" * 32,
-        "sip_call_id": "x@example.com",
+        "callback": SUBSCRIPTION, "sip_call_id": "x@example.com",
     },
     "call.answered": {"call": CALL},
-    "call.ended": {"call": CALL, "status": "busy", "sip_status": 486, "cause": 17},
+    "call.ended": {
+        "call": CALL, "to": "client:a", "from": "b", "direction": "outbound-dial", "parent_call": "e" * 32,
+        "callback": SUBSCRIPTION, "status": "busy", "sip_status": 486, "cause": 17,
+    },
     "call.redirected": {"call": CALL, "version": 2},
     "call.digits_sent": {"call": CALL, "version": 3},
     "call.flow": {"call": CALL, "verb": "Dial"},

@@ -57,9 +57,11 @@ CALLBACK: Final = CallbackSubscription("https://a.example/", "GET", ("completed"
 PLAYED: Final = AnnouncementReport(CONFERENCE)
 
 REPORTS: Final[dict[str, Report]] = {
-    "call.ringing": CallProgressReport(CALL, CallStatus.RINGING, NewCall("client:a", "", "inbound", OTHER)),
+    "call.ringing": CallProgressReport(CALL, CallStatus.RINGING, NewCall("client:a", "", "inbound", OTHER, CALLBACK)),
     "call.answered": CallProgressReport(CALL, CallStatus.IN_PROGRESS),
-    "call.ended": CallEndReport(CALL, CallStatus.BUSY),
+    "call.ended": CallEndReport(
+        CALL, CallStatus.BUSY, NewCall("client:a", "b", "outbound-dial", OTHER, CALLBACK), sip_status=486
+    ),
     "call.redirected": CallConfirmation(CALL),
     "call.digits_sent": CallConfirmation(CALL),
     "conference.started": ConferenceStartReport(CONFERENCE, "Room", record=True, callback=CALLBACK),
@@ -123,9 +125,11 @@ def test_a_recording_of_a_conference() -> None:
 @pytest.mark.parametrize("missing", ["to", "from"])
 def test_a_call_is_described_by_both_numbers(missing: str) -> None:
     """Without `to` or `from` the event does not describe a new call; an empty `from` is a withheld number."""
-    written = event("call.ringing")
-    del written[missing]
-    assert read_report(written).report == CallProgressReport(CALL, CallStatus.RINGING)
+    written = {kind: event(kind) for kind in ("call.ringing", "call.ended")}
+    for each in written.values():
+        del each[missing]
+    assert read_report(written["call.ringing"]).report == CallProgressReport(CALL, CallStatus.RINGING)
+    assert read_report(written["call.ended"]).report == CallEndReport(CALL, CallStatus.BUSY, sip_status=486)
 
 
 def test_the_url_of_a_callback_is_normalized() -> None:

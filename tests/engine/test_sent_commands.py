@@ -58,6 +58,24 @@ CALLS: Final = st.tuples(
         "time_limit": st.integers(1, 10**9),
     }),
 )  # fmt: skip
+PLACED: Final = st.tuples(
+    st.builds(
+        Call, account=st.just(ACCOUNT), id=IDS, updated=st.just(NOW), version=VERSIONS, to=TEXT, from_=TEXT,
+        status=st.just(CallStatus.QUEUED),
+        placement=st.fixed_dictionaries(
+            {
+                "timeout": st.integers(1, 600), "time_limit": st.integers(1, 86_400),
+                "flow": FETCHES | st.fixed_dictionaries({"markup": TEXT, "dialect": st.just("signalwire")}),
+            },
+            optional={
+                "send_digits": TEXT,
+                "machine_detection": st.just({"mode": "enable", "asynchronous": True}),
+                "record": st.just({"channels": 2, "track": "both", "trim": "trim-silence"}),
+            },
+        ),
+    ),
+    st.fixed_dictionaries({}, optional={"fallback": FETCHES, "time_limit": st.integers(1, 86_400)}),
+)  # fmt: skip
 CONFERENCES: Final = st.tuples(
     st.builds(
         Conference, account=st.just(ACCOUNT), id=IDS, name=TEXT, updated=st.just(NOW), version=VERSIONS,
@@ -81,7 +99,7 @@ PARTICIPANTS: Final = st.tuples(
 @pytest.mark.sized
 @settings(max_examples=scaled(deep=2_000, ci=400, fast=40), deadline=None)
 @given(
-    st.tuples(RECORDINGS, st.just({})) | CALLS | CONFERENCES | PARTICIPANTS,
+    st.tuples(RECORDINGS, st.just({})) | CALLS | PLACED | CONFERENCES | PARTICIPANTS,
     st.booleans(),
 )
 def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]], resent: bool) -> None:  # noqa: FBT001 - Hypothesis passes it
@@ -105,5 +123,9 @@ def _commands(resource: Resource, command_payload: Mapping[str, Any], *, resent:
         command = pending_command(ACCOUNT, resource, command_payload)
         return [command] if command is not None else []
     queued = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
-    before = None if queued else replace(resource, version=resource.version - 1)
+    before = (
+        None
+        if queued or (isinstance(resource, Call) and resource.placement)
+        else replace(resource, version=resource.version - 1)
+    )
     return list(commands_for_change(Change(ACCOUNT, before, resource, command_payload)))

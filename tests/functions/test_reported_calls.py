@@ -23,10 +23,10 @@ def test_registers_an_unknown_call(world: World, applied: Ingest, kind: str, sta
     """A call that the API does not know is created as the engine reports it, under the engine's id."""
     call = new_engine_id(world)
     applied(kind, call=call, to="+1", **{"from": "+2"}, direction="outbound-dial", parent_call="e" * 32)
-    answered = START if status == "in-progress" else None
+    answered, rang = (START, None) if status == "in-progress" else (None, START)
     assert call_of(world, call) == Call(
         world.account.account, call, CallStatus(status), START, to="+1", from_="+2", direction="outbound-dial",
-        started=answered, parent_call="e" * 32, engine="standin", last_event_seq=world.last_seq,
+        rang=rang, started=answered, parent_call="e" * 32, engine="standin", last_event_seq=world.last_seq,
     )  # fmt: skip
 
 

@@ -80,6 +80,7 @@ class QueueEngine:
             "recording.resume": self._apply_recording_command,
             "recording.stop": self._apply_recording_command,
             "media.delete": self._forget_recording,
+            "call.place": self._place,
             "call.hang_up": self._acknowledging("call.ended", "call"),
             "call.redirect": self._acknowledging("call.redirected", "call"),
             "conference.end": self._end_conference,
@@ -177,6 +178,11 @@ class QueueEngine:
 
     def _forget_recording(self, command: dict[str, Any]) -> None:
         self._sessions.pop(command["recording"], None)
+
+    def _place(self, command: dict[str, Any]) -> None:
+        """Report that the dialed call rings and is answered."""
+        for kind in ("call.ringing", "call.answered"):
+            self._report(kind, command, call=command["call"])
 
     def _dial(self, command: dict[str, Any]) -> None:
         """Report that the dialed call rings and is answered; start its recording if requested."""

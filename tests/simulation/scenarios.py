@@ -12,6 +12,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceName, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
+from tapedeck.operations.placed_calls import PlaceCall
 from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.simulation.checks import deliveries_of
 from tests.simulation.receivers import Receiver
@@ -114,8 +115,9 @@ class Everything(Scenario):
     """Every kind of request and event once."""
 
     def act(self) -> None:
-        """Record a call, then hold a conference."""
+        """Record a call, dial one, then hold a conference."""
         self._record_a_call()
+        self._place_a_call()
         self._hold_a_conference()
 
     def _record_a_call(self) -> None:
@@ -133,6 +135,15 @@ class Everything(Scenario):
         self.delete_recordings()
         self.request(lambda: world.recordings.create(leg, StartRecording(callback=CALLBACK)))
         self.request(lambda: world.calls.update(self.account, call, UpdateCall(status=CallStatus.COMPLETED)))
+
+    def _place_a_call(self) -> None:
+        called = CallbackSubscription("https://host.example/call", "POST", CALL_EVENTS, "twilio")
+        wanted = PlaceCall(
+            "+15550003", "+15550004", {"markup": "<Response/>"}, {"timeout": 60, "time_limit": 60}, called
+        )
+        self.request(lambda: self.world.placed_calls.create(self.account, wanted))
+        for call in self.world.history.live("CALL"):
+            self.request(partial(self.world.calls.end, self.account, call))
 
     def _hold_a_conference(self) -> None:
         world = self.world

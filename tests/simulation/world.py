@@ -51,6 +51,7 @@ from tapedeck.operations.engine_authentication import EngineAuthenticator
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
 from tapedeck.operations.participants import Participants
+from tapedeck.operations.placed_calls import PlacedCalls
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.changes import Change
 from tapedeck.ports.engines import RegisteredEngine
@@ -212,6 +213,7 @@ class World:
             clock,
             lambda _account, _needed: ENGINE,
         )
+        self.placed_calls = PlacedCalls(store, clock, lambda _account, _needed: ENGINE)
         credentials_table = dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
         keys = credentials.CredentialsTable(credentials_table)
         self.account = identity.new_id(clock())

@@ -54,6 +54,10 @@ call: Final = Call(ACCOUNT, CALL, C.IN_PROGRESS, 1, engine="one", last_event_seq
 ringing: Final = replace(call, status=C.RINGING)
 ended: Final = replace(call, status=C.COMPLETED)
 hung_up: Final = replace(ended, version=3, requested_version=3, requested_at=NOW // 1000)
+placed: Final = replace(
+    call, status=C.QUEUED, engine="one", last_event_seq=0, requested_version=1, placement={"timeout": 60}
+)
+placed_again: Final = replace(placed, version=2, requested_version=2)
 redirected: Final = replace(call, version=3, requested_version=3, requested_at=NOW // 1000)
 foreign_call: Final = replace(call, engine="two")
 
@@ -160,7 +164,19 @@ CALLS: Final[list[Row]] = [
     (Situation(call=ringing, conference=room), answers, {}, Apply(StateChange.ADVANCE_CALL)),
     (Situation(call=ringing, conference=over, participant=inside), answers, {}, Apply(StateChange.HANG_UP_CALL)),
     (Situation(call=call, conference=room, participant=muting), answers, {"version": 2, "seq": 1}, Confirm(2)),
+    (Situation(call=placed), rings, {"version": 1}, Apply(StateChange.ADVANCE_CALL, 1)),
+    (Situation(call=placed), answers, {"version": 1}, Apply(StateChange.ADVANCE_CALL, 1)),
+    (Situation(call=placed), rings, {}, Apply(StateChange.ADVANCE_CALL)),
+    (Situation(call=placed_again), rings, {"version": 1}, Apply(StateChange.ADVANCE_CALL)),
+    (Situation(call=replace(placed, status=C.RINGING, last_event_seq=6)), rings, {"version": 1}, Confirm(1)),
+    (Situation(call=replace(redirected, requested_version=1)), answers, {"version": 1}, REPEATED),
+    (Situation(call=placed), refuses("unsupported", of="call"), {"version": 1}, Apply(StateChange.FAIL_CALL)),
+    (Situation(call=placed), refuses("unsupported", of="call", final=False), {"version": 1}, TAKEN),
+    (Situation(call=placed), refuses("gone", of="call"), {"version": 1}, TAKEN),
+    (Situation(call=replace(placed, status=C.RINGING)), refuses("unsupported", of="call"), {}, TAKEN),
     (Situation(), hangs_up, {}, LATER),
+    (Situation(), replace(hangs_up, new=new_call), {}, Apply(StateChange.REGISTER_CALL)),
+    (Situation(), replace(hangs_up, call=AHEAD, new=new_call), {}, BAD_ID),
     (Situation(call=foreign_call), hangs_up, {}, NOT_YOURS),
     (Situation(call=call), hangs_up, {"seq": 1}, Apply(StateChange.END_CALL)),
     (Situation(call=hung_up), hangs_up, {}, Confirm(3)),

@@ -109,6 +109,9 @@ DESIRED: Final = {"muted": True, "hold": False, "coaching": False, "call_to_coac
 REDIRECT: Final = {"redirect": {"url": "https://a.example/", "method": "POST"}}
 FLOW: Final = {"flow": {"url": "https://a.example/", "method": "POST"}}
 SETTINGS: Final = {"fallback": {"url": "https://b.example/", "method": "GET"}, "time_limit": 60}
+PLACED: Final[Mapping[str, Any]] = {
+    "to": "+13105678901", "placement": {"timeout": 20, "time_limit": 14_400, "flow": {"markup": "<Response/>"}}
+}  # fmt: skip
 ANNOUNCEMENT: Final = {"announcement": {"url": "https://a.example/", "method": "GET"}}
 FETCH: Final = {"fetch": {"url": "https://a.example/", "method": "GET"}}
 
@@ -121,6 +124,13 @@ OTHERS: Final = [
      Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2,
              {"flow": {"fallback": SETTINGS["fallback"]}, "time_limit": 60})),
     (call(), requested(call(version=2)), {"time_limit": 60},
+     Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2, {"time_limit": 60})),
+    (call("queued"), requested(call("queued", 2, **PLACED)), SETTINGS,
+     Command(CommandKind.PLACE_CALL, OF_CALL, CALL, 2,
+             {"to": "+13105678901", "from": "", "timeout": 20, "time_limit": 60,
+              "flow": {"markup": "<Response/>", "fallback": SETTINGS["fallback"]}})),
+    # It rings: the engine has it.
+    (call("queued"), requested(call("ringing", 2, **PLACED)), {"time_limit": 60},
      Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2, {"time_limit": 60})),
     (call(), requested(call("completed", 2)), REDIRECT,
      Command(CommandKind.HANG_UP_CALL, OF_CALL, CALL, 2, {"status": "completed"})),

@@ -95,7 +95,8 @@ def test_everything_that_an_engine_states_is_read() -> None:
     _, opening = answer_to(
         capabilities={
             "pause": False, "restart": False, "tracks": False, "dual": False, "conference": False,
-            "conference_recording": False, "participants": ["mute", "hold"], "place": True, "presence": False,
+            "conference_recording": False, "participants": ["mute", "hold"], "place": True, "markup": True,
+            "presence": False,
         },
         capacity={"max_calls": 30},
         more=True,
@@ -110,7 +111,7 @@ def test_everything_that_an_engine_states_is_read() -> None:
         BOOT,
         EngineCapabilities(
             pause=False, restart=False, tracks=False, dual=False, conference=False, conference_recording=False,
-            participants=frozenset({"mute", "hold"}), place=True, presence=False,
+            participants=frozenset({"mute", "hold"}), place=True, markup=True, presence=False,
         ),
         max_calls=30,
         has_more=True,

@@ -111,6 +111,16 @@ class SipOptions(EngineMessage):
     username: Annotated[ShortText | None, Field(description="User name for the authentication")] = None
 
 
+class MachineDetection(EngineMessage):
+    """Find out whether a person or a machine has answered."""
+
+    mode: Annotated[
+        Literal["enable", "detect_message_end"],
+        Field(description="When the result is known: at once, or at the end of the machine's greeting"),
+    ]
+    asynchronous: Annotated[Flag, Field(description="The instructions do not wait for the result")] = False
+
+
 class PlacedCallState(EngineMessage):
     """A call to dial."""
 
@@ -122,11 +132,18 @@ class PlacedCallState(EngineMessage):
     send_digits: Annotated[ShortText | None, Field(description="Digits to send after the answer")] = None
     flow: Annotated[Flow, Field(description="Instructions of the answered call")]
     record: Annotated[RecordCall | None, Field(description="How to record it; absent: not at all")] = None
+    machine_detection: Annotated[
+        MachineDetection | None, Field(description="How to detect machines; absent: not at all")
+    ] = None
     sip: Annotated[SipOptions | None, Field(description="Options for a SIP address")] = None
 
 
 class PlaceCallCommand(_Command):
-    """Dial a call; `call` is the id of the new call."""
+    """Dial a call; `call` is the id of the new call.
+
+    A call that was dialed already is not dialed again: take over `time_limit` and `flow.fallback`, and answer with
+    `call.redirected`.
+    """
 
     type: Literal["call.place"]
     call: Annotated[Id, Field(description="The new call")]

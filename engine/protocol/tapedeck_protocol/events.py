@@ -56,13 +56,9 @@ class _Event(_EngineWideEvent):
     version: OptionalVersion = None
 
 
-class CallProgress(_Event):
-    """A call rings or was answered.
+class _CallReport(_Event):
+    """Fields of the events that may be the first about a call."""
 
-    The first event of a call that no command requested needs `to` and `from`.
-    """
-
-    type: Literal["call.ringing", "call.answered"]
     call: Annotated[Id, Field(description="The call")]
     to: Annotated[ShortText | None, Field(description="Number, client or SIP address that was called")] = None
     from_: Annotated[
@@ -72,14 +68,29 @@ class CallProgress(_Event):
         Literal["inbound", "outbound-api", "outbound-dial"], Field(description="Direction of the call")
     ] = "inbound"
     parent_call: Annotated[Id | None, Field(description="Call whose instructions dialed this one")] = None
+    callback: Annotated[
+        Subscription | None,
+        Field(description="Callback that its phone number or the instructions request; without events, of the end"),
+    ] = None
+
+
+class CallProgress(_CallReport):
+    """A call rings or was answered.
+
+    The first event of a call that no command requested needs `to` and `from`.
+    """
+
+    type: Literal["call.ringing", "call.answered"]
     sip_call_id: Annotated[ShortText | None, Field(description="`Call-ID` of its SIP dialog")] = None
 
 
-class CallEnded(_Event):
-    """A call ended. Report it for every call."""
+class CallEnded(_CallReport):
+    """A call ended. Report it for every call.
+
+    It may be the first event of a call that no command requested, with `to` and `from`: one that could not be reached.
+    """
 
     type: Literal["call.ended"]
-    call: Annotated[Id, Field(description="The call")]
     status: Annotated[
         Literal["completed", "busy", "failed", "no-answer", "canceled"], Field(description="How it ended")
     ] = "completed"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from tapedeck.domain.engine_command import Command, CommandKind
 from tapedeck.domain.recording import ParentKind
 
-_OF_CALLS: Final = frozenset({CommandKind.HANG_UP_CALL, CommandKind.REDIRECT_CALL})
+_OF_CALLS: Final = frozenset({CommandKind.PLACE_CALL, CommandKind.HANG_UP_CALL, CommandKind.REDIRECT_CALL})
 _OF_RECORDINGS: Final = frozenset(
     {
         CommandKind.START_RECORDING,

@@ -118,10 +118,18 @@ def _report_of(message: Any) -> Report | wire.EngineAlive | wire.CallFlow:  # no
 
 def _call_progress(event: wire.CallProgress) -> CallProgressReport:
     status = CallStatus.RINGING if event.type == "call.ringing" else CallStatus.IN_PROGRESS
-    new = None
-    if event.to is not None and event.from_ is not None:
-        new = NewCall(event.to, event.from_, event.direction, event.parent_call)
-    return CallProgressReport(event.call, status, new)
+    return CallProgressReport(event.call, status, _new_call(event))
+
+
+def _call_end(event: wire.CallEnded) -> CallEndReport:
+    return CallEndReport(event.call, CallStatus(event.status), _new_call(event), event.sip_status)
+
+
+def _new_call(event: wire.CallProgress | wire.CallEnded) -> NewCall | None:
+    callback = _callback(event.callback)
+    if event.to is None or event.from_ is None:
+        return None
+    return NewCall(event.to, event.from_, event.direction, event.parent_call, callback)
 
 
 def _conference_start(event: wire.ConferenceStarted) -> ConferenceStartReport:
@@ -227,7 +235,7 @@ def _evidence(state: EvidenceState | None) -> EvidenceHead | None:
 
 _READERS: Final[Mapping[type, Callable[[Any], Report | wire.EngineAlive | wire.CallFlow]]] = {
     wire.CallProgress: _call_progress,
-    wire.CallEnded: lambda event: CallEndReport(event.call, CallStatus(event.status)),
+    wire.CallEnded: _call_end,
     wire.CallConfirmed: lambda event: CallConfirmation(event.call),
     wire.CallFlow: lambda event: event,
     wire.ConferenceStarted: _conference_start,

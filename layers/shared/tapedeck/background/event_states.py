@@ -9,6 +9,7 @@ from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.engine_command import is_pending
 from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.engine_report import (
+    CallEndReport,
     CallProgressReport,
     CaptureStartReport,
     ConferenceEndReport,
@@ -39,11 +40,26 @@ _CALL_SID: Final = re.compile(r"CA[0-9a-fA-F]{32}")
 
 def new_call(event: EngineEvent, report: CallProgressReport, new: NewCall, now: int) -> Call:
     """Return a call that the engine reports first; `now` is in seconds here and below."""
-    is_answered = report.status is CallStatus.IN_PROGRESS
+    call, at = _call_of(event, report.call, report.status, new, now), event.occurred_at(report.call, now)
+    if report.status is CallStatus.IN_PROGRESS:
+        return replace(call, started=at)
+    # Of an incoming call no event reports that it rings.
+    return call if new.direction == "inbound" else replace(call, rang=at)
+
+
+def new_ended_call(event: EngineEvent, report: CallEndReport, new: NewCall, now: int) -> Call:
+    """Return a call of which the engine reports the end first: it was not answered."""
+    call = _call_of(event, report.call, CallStatus.QUEUED, new, now)
+    return replace(
+        call, status=final_status(call, report.status), ended=event.occurred_at(report.call, now),
+        end_write_id=event.id, sip_status=report.sip_status,
+    )  # fmt: skip
+
+
+def _call_of(event: EngineEvent, call: str, status: CallStatus, new: NewCall, now: int) -> Call:
     return Call(
-        event.account, report.call, report.status, now, to=new.to, from_=new.from_, direction=new.direction,
-        started=event.occurred_at(report.call, now) if is_answered else None, parent_call=new.parent,
-        engine=event.engine, last_event_seq=event.seq,
+        event.account, call, status, now, to=new.to, from_=new.from_, direction=new.direction,
+        parent_call=new.parent, callback=new.callback, engine=event.engine, last_event_seq=event.seq,
     )  # fmt: skip
 
 
@@ -101,8 +117,13 @@ def call_progress(
     *,
     connects: bool,
 ) -> EndTransaction:
-    """Return the change when a call rings or is answered; with `connects` its participant does so with it."""
+    """Return the change when a call rings or is answered; with `connects` its participant does so with it.
+
+    `confirms` is a version of the call if a request created it by itself, else of its participant.
+    """
     after = owned(call_after_progress(call, status, event.occurred_at(call.id, now), now), event)
+    if call.placement:
+        after, confirms = replace(after, confirmed_version=max(after.confirmed_version, confirms or 0)), None
     change = EndTransaction(event.id, now, call=call, call_after=after)
     if participant is None or conference is None:
         return change
@@ -135,6 +156,7 @@ def call_end(
     reported: CallStatus,
     now: int,
     stopped: frozenset[str],
+    sip_status: int | None = None,
 ) -> EndTransaction:
     """Return the change when a call has ended, which answers every pending command of the call and its participant."""
     status = final_status(call, reported)
@@ -142,11 +164,12 @@ def call_end(
     change = call_ending(call, conference, participant, status, now, event.id, stopped, ended)
     after = change.call_after
     if after is not None:
-        change = replace(change, call_after=replace(owned(after, event), confirmed_version=after.requested_version))
+        settled = replace(owned(after, event), confirmed_version=after.requested_version, sip_status=sip_status)
+        change = replace(change, call_after=settled)
     gone = change.participant_after or participant
     if participant is not None and gone is not None and (gone is not participant or is_pending(gone)):
-        settled = replace(gone, confirmed_version=gone.requested_version)
-        change = replace(change, participant=participant, participant_after=noted(settled, event))
+        left = replace(gone, confirmed_version=gone.requested_version)
+        change = replace(change, participant=participant, participant_after=noted(left, event))
     return change
 
 

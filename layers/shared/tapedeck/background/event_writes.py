@@ -124,6 +124,9 @@ class EventWriter:
                 if participant is not None and is_pending(participant):
                     gone = states.answered(participant, event, participant.requested_version)
                     change = replace(change, participant=participant, participant_after=gone)
+            case CallProgressReport() if call is not None and call.placement:
+                settled = replace(call, confirmed_version=version)
+                change = replace(change, call=call, call_after=states.owned(settled, event))
             case CallConfirmation() if call is not None:
                 settled = replace(call, confirmed_version=version)
                 change = replace(change, call=call, call_after=states.owned(settled, event))
@@ -163,14 +166,20 @@ class EventWriter:
         report: CallProgressReport | CallEndReport,
         stopped: frozenset[str],
     ) -> None:
-        if isinstance(report, CallEndReport):
+        if decision.change is StateChange.REGISTER_CALL and report.new is not None:
+            if isinstance(report, CallEndReport):
+                made = states.new_ended_call(event, report, report.new, self._now)
+            else:
+                made = states.new_call(event, report, report.new, self._now)
+            if not self._store.put_call(made):
+                raise EventConflict
+        elif isinstance(report, CallEndReport):
             call = _required(situation.call)
             conference, participant = situation.conference, situation.participant
-            ending = states.call_end(call, conference, participant, event, report.status, self._now, stopped)
+            ending = states.call_end(
+                call, conference, participant, event, report.status, self._now, stopped, report.sip_status
+            )
             self._change(event, ending)
-        elif decision.change is StateChange.REGISTER_CALL and report.new is not None:
-            if not self._store.put_call(states.new_call(event, report, report.new, self._now)):
-                raise EventConflict
         else:
             self._change(event, self._progress(situation, decision, event, report, stopped))
 

@@ -38,8 +38,8 @@ def pending_command(account: str, resource: Resource, command_payload: Mapping[s
     """Return the command that the engine has not confirmed, None if there is none.
 
     It contains the complete desired state, so it also replaces earlier unconfirmed commands. A resource that the engine
-    may not know yet is sent as new, with `recording.start` or `participant.add`: an active recording whose start is
-    unconfirmed, or a queued participant.
+    may not know yet is sent as new, with `recording.start`, `call.place` or `participant.add`: an active recording
+    whose start is unconfirmed, a queued call that a request created, or a queued participant.
     """
     if isinstance(resource, Recording):
         if not resource.is_pending:
@@ -82,7 +82,14 @@ def is_command_current(command: Command, found: Resource | None, conference: Con
         return False
     if isinstance(found, Participant):
         return conference is not None and conference.is_live and _can_apply(command.kind, found)
-    return found.is_live or command.kind not in _LIVE_ONLY
+    return _can_apply_to_parent(command.kind, found)
+
+
+def _can_apply_to_parent(kind: CommandKind, found: Call | Conference) -> bool:
+    """Whether a call or conference is still in a state that a command applies to."""
+    if kind is CommandKind.PLACE_CALL:
+        return found.status is CallStatus.QUEUED
+    return found.is_live or kind not in _LIVE_ONLY
 
 
 def _can_apply(kind: CommandKind, participant: Participant) -> bool:
@@ -132,6 +139,10 @@ def _command(
     match after:
         case Call():
             parent = Parent(account, ParentKind.CALL, after.id)
+            # Until the engine reports it, each command is complete: none has to arrive before another.
+            if after.placement and after.status is CallStatus.QUEUED:
+                desired_state = _desired_state_of_new_call(after, command_payload)
+                return Command(CommandKind.PLACE_CALL, parent, after.id, after.version, desired_state, after.engine)
             if after.is_live:
                 desired_state = _desired_state_of_call(command_payload)
                 return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, desired_state, after.engine)
@@ -165,6 +176,13 @@ def _desired_state_of_call(command_payload: Mapping[str, Any]) -> Mapping[str, A
 
 
 _FLOW: Final = ("redirect", "fallback")
+
+
+def _desired_state_of_new_call(call: Call, command_payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what to dial, with the settings that were changed since."""
+    changed = dict(_desired_state_of_call(command_payload))
+    flow = {**call.placement.get("flow", {}), **changed.pop("flow", {})}
+    return {**call.placement, **changed, "flow": flow, "to": call.to, "from": call.from_}
 
 
 def _desired_state_of(

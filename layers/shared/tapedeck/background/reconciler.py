@@ -358,12 +358,13 @@ class Reconciler:
 
         An ended conference with a pending follow-up, or a call with unpublished events, stays. A run after that is done
         removes it. So does a participant that the engine never dialed: this run ends its call (C-168), the next removes
-        it.
+        it; and so does a call that was not dialed.
         """
         resource = pending.resource
-        if isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED:
+        is_queued_participant = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
+        if is_queued_participant or (isinstance(resource, Call) and resource.placement):
             with suppress(CallHasEnded, CallAnswered):
-                self._calls.end(pending.account, resource.call, CallStatus.FAILED, frozenset({CallStatus.QUEUED}))
+                self._calls.end(pending.account, resource.id, CallStatus.FAILED, frozenset({CallStatus.QUEUED}))
         if isinstance(resource, Conference) and resource.has_pending_follow_up:
             return False
         if isinstance(resource, Call) and resource.has_unpublished_events:

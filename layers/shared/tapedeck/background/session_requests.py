@@ -76,6 +76,7 @@ def _read_opening(request: session.OpenSessionRequest) -> SessionOpening:
             conference_recording=offered.conference_recording,
             participants=frozenset(offered.participants),
             place=offered.place,
+            markup=offered.markup,
             presence=offered.presence,
         ),
         max_calls=request.capacity.max_calls,

@@ -120,6 +120,7 @@ _SIP_CODES: Final = {
 }
 """The SIP code of a call that was not answered, by its final status (C-165)."""
 _SIP_ANSWERED: Final = 200
+_SIP_REFUSED: Final = 300
 _SIP_TERMINATED: Final = 487
 
 _NUMBER: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -307,4 +308,6 @@ def _sip_code(call: Call) -> int | None:
         return None
     if call.started is not None:
         return _SIP_ANSWERED
+    if call.sip_status is not None and call.sip_status >= _SIP_REFUSED:
+        return call.sip_status
     return _SIP_CODES.get(call.status, _SIP_TERMINATED)

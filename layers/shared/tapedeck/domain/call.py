@@ -1,8 +1,9 @@
 """A call: one leg, to which recordings attach."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.subscription import CallbackSubscription
@@ -38,6 +39,9 @@ class Call:
     `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is the id of the write that ended the call.
     `callback` is the subscription to its status events; its `events` are empty if the request chose none.
     `end_published`: every callback of the ended call is in the outbox.
+    `placement` is what the engine needs to dial a call that a request created, besides the numbers: fields of the
+    `wanted` of `call.place`, which contain no enumerations. It is empty once the call was answered or has ended.
+    `sip_status` is the status of the last SIP response, as the engine reported it with the end.
     `engine` is the name of the media engine that has the call; None while it is unknown. `session` is
     the number of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
     event about the call itself that was applied.
@@ -62,6 +66,8 @@ class Call:
     end_write_id: str | None = None
     callback: CallbackSubscription | None = None
     end_published: bool = False
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    sip_status: int | None = None
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0

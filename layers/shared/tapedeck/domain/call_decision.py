@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from tapedeck.domain.call import UNANSWERED, Call
+from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.engine_command import is_pending
 from tapedeck.domain.engine_event import EngineEvent
-from tapedeck.domain.engine_report import CallProgressReport, RefusalReport
+from tapedeck.domain.engine_report import CallEndReport, CallProgressReport, RefusalReport
 from tapedeck.domain.engine_situation import Apply, Confirm, Decision, Later, Situation, StateChange
 from tapedeck.domain.event_rules import (
     answer_old_version,
@@ -23,7 +23,10 @@ _UNKNOWN: Final = Later("the call is not known")
 
 
 def decide_call_progress(situation: Situation, event: EngineEvent, report: CallProgressReport, now: int) -> Decision:
-    """Decide on `call.ringing` and `call.answered`; the version is that of the command to dial the participant."""
+    """Decide on `call.ringing` and `call.answered`; the version is that of the command that dials the call.
+
+    That is a `call.place`, which is a command of the call, or a `participant.add`.
+    """
     call = situation.call
     if call is None:
         if report.new is None:
@@ -32,7 +35,8 @@ def decide_call_progress(situation: Situation, event: EngineEvent, report: CallP
     foreign = reject_foreign(event, call.engine)
     if foreign is not None:
         return foreign
-    confirms = event.version if is_confirmable(situation.participant, event) else None
+    dialed = call if call.placement else situation.participant
+    confirms = event.version if is_confirmable(dialed, event) else None
     decision = _decide_progress(situation, call, event, report)
     if isinstance(decision, Apply):
         return Apply(decision.change, confirms)
@@ -60,11 +64,13 @@ def _decide_progress(situation: Situation, call: Call, event: EngineEvent, repor
     return Apply(StateChange.ADVANCE_PARTICIPANT if participant.is_inside else StateChange.ADVANCE_CALL)
 
 
-def decide_call_end(situation: Situation, event: EngineEvent) -> Decision:
+def decide_call_end(situation: Situation, event: EngineEvent, report: CallEndReport, now: int) -> Decision:
     """Decide on `call.ended`, which also answers every pending command of the call and of its participant."""
     call, participant = situation.call, situation.participant
     if call is None:
-        return _UNKNOWN
+        if report.new is None:
+            return _UNKNOWN
+        return reject_id(report.call, now) or Apply(StateChange.REGISTER_CALL)
     foreign = reject_foreign(event, call.engine)
     if foreign is not None:
         return foreign
@@ -94,6 +100,8 @@ def decide_call_refusal(situation: Situation, event: EngineEvent, report: Refusa
     foreign = reject_foreign(event, call.engine)
     if foreign is not None:
         return foreign
-    if report.is_final and report.code in {"busy", "bad_request"} and call.status in UNANSWERED:
+    is_unsupported = report.code == "unsupported" and call.status is CallStatus.QUEUED and bool(call.placement)
+    cannot_dial = is_unsupported or report.code in {"busy", "bad_request"}
+    if report.is_final and cannot_dial and call.status in UNANSWERED:
         return Apply(StateChange.FAIL_CALL)
     return taken("the refusal changes nothing")

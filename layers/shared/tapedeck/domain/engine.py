@@ -44,7 +44,8 @@ class EngineCapabilities:
     `pause`: it can pause a capture. `dual`: it can capture two channels. `tracks`: it can capture one direction only.
     `restart`: it can start a second capture of the same call. `conference_recording`: it can capture a conference.
     `participants`: what it can do with participants, of `mute`, `hold`, `coach`, `announce`, `remove`. `place`: it can
-    dial. `presence`: it reports `engine.alive`; an engine without presence counts as alive.
+    dial. `markup`: it can execute markup. `presence`: it reports `engine.alive`; an engine without presence counts as
+    alive.
     """
 
     pause: bool = True
@@ -55,6 +56,7 @@ class EngineCapabilities:
     conference_recording: bool = True
     participants: frozenset[str] = frozenset()
     place: bool = False
+    markup: bool = False
     presence: bool = True
 
     def include(self, needed: frozenset[str]) -> bool:

@@ -33,6 +33,7 @@ class CommandKind(StrEnum):
     RESUME_RECORDING = "recording.resume"
     STOP_RECORDING = "recording.stop"
     DELETE_MEDIA = "media.delete"
+    PLACE_CALL = "call.place"
     HANG_UP_CALL = "call.hang_up"
     REDIRECT_CALL = "call.redirect"
     END_CONFERENCE = "conference.end"
@@ -46,8 +47,8 @@ class CommandKind(StrEnum):
 class Command:
     """One command to the media engine, sent at least once.
 
-    Publishing the same change again yields the same command. The reconciler may resend it as `recording.start` or
-    `participant.add`, with the latest complete state.
+    Publishing the same change again yields the same command. The reconciler may resend it as `recording.start`,
+    `call.place` or `participant.add`, with the latest complete state.
 
     `parent` is the call or conference that the resource belongs to. `resource` is the target's id: a recording, a
     call, a conference, or a participant's call. `version` is the resource's version after this change: an engine that

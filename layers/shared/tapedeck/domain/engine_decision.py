@@ -87,7 +87,7 @@ def _decide_call(
         case CallProgressReport():
             return decide_call_progress(situation, event, report, now)
         case CallEndReport():
-            return decide_call_end(situation, event)
+            return decide_call_end(situation, event, report, now)
         case CallConfirmation():
             return decide_confirmation(situation, event)
 

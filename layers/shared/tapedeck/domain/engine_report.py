@@ -10,12 +10,16 @@ from tapedeck.domain.subscription import CallbackSubscription
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """A call that the engine reports first, such as an incoming one; `parent` is its parent call."""
+    """A call that the engine reports first, such as an incoming one.
+
+    `parent` is its parent call, `callback` the subscription to its status events.
+    """
 
     to: str
     from_: str
     direction: str
     parent: str | None = None
+    callback: CallbackSubscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,12 @@ class CallProgressReport:
 
 @dataclass(frozen=True, slots=True)
 class CallEndReport:
-    """`call.ended`."""
+    """`call.ended`: `new` describes an unknown call, `sip_status` is the status of the last SIP response."""
 
     call: str
     status: CallStatus
+    new: NewCall | None = None
+    sip_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ MAX_CONTENDED_ATTEMPTS: Final = 16
 def call_after_progress(call: Call, status: CallStatus, at: int, now: int) -> Call:
     """Return the call after it began to ring or was answered at `at`; times are in seconds."""
     after = replace(call, status=status, updated=now, version=call.version + 1)
-    return replace(after, rang=at) if status is CallStatus.RINGING else replace(after, started=at)
+    return replace(after, rang=at) if status is CallStatus.RINGING else replace(after, started=at, placement={})
 
 
 def participant_after_progress(

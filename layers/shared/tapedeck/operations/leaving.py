@@ -87,6 +87,7 @@ def call_after_end(call: Call, status: CallStatus, now: int, write_id: str, ende
         version=call.version + 1,
         active_recordings=frozenset(),
         end_write_id=write_id,
+        placement={},
     )
 
 

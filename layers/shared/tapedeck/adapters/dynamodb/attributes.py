@@ -18,6 +18,8 @@ EVIDENCE_ENTRIES: Final = "ev_n"
 EVIDENCE_HEAD: Final = "ev_head"
 
 PARENT_CALL: Final = "parent"
+PLACEMENT: Final = "place"
+SIP_STATUS: Final = "sip"
 API_RECORDING: Final = "api"
 ACTIVE_RECORDINGS: Final = "active"
 END_WRITE_ID: Final = "ended_by"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, LIVE_SHARD
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, LIVE_SHARD, PLACEMENT
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
@@ -59,7 +59,7 @@ class CallTable(ConditionalTable):
                 END_WRITE_ID: write_id,
                 **request_engine_action(call.id, after.updated),
             },
-            remove=(LIVE_SHARD,),
+            remove=(LIVE_SHARD, PLACEMENT),
             when=Attr("status").is_in(sorted(sources))
             & Attr(ACTIVE_RECORDINGS).not_exists()
             & Attr("conference").not_exists(),
