@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_tapedeck.client import Call, CallbackMissing, Conference, NotSettled, Refused, Tapedeck
+    from pytest_tapedeck.client import Call, CallbackMissing, Conference, NoAnswer, NotSettled, Refused, Tapedeck
 
-__all__ = ["Call", "CallbackMissing", "Conference", "NotSettled", "Refused", "Tapedeck"]
+__all__ = ["Call", "CallbackMissing", "Conference", "NoAnswer", "NotSettled", "Refused", "Tapedeck"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
+
+ANSWER_SECONDS = 120
+"""How long the answer to a request is waited for that does not wait itself (C-343)."""
+
+ADVANCE_SECONDS = 600
+"""How long `advance` waits: the server first finishes all recordings that end."""
 
 _HTTP_REQUEST_TIMEOUT = 408
 
@@ -18,6 +25,19 @@ class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class NoAnswer(TimeoutError):
+    """The stand-in has not answered a control request in time; `seconds` is how long its answer was waited for."""
+
+    def __init__(self, method: str, path: str, seconds: float) -> None:
+        super().__init__(
+            f"no answer to {method} /_standin{path.partition('?')[0]} within {seconds:g} s. The server still works on "
+            "it. Before it moves a clock it encodes the recordings that have ended, and other tests that share the "
+            "server take their part of its time: many hours of audio take minutes. Make the recordings shorter, or "
+            "give the method a longer timeout."
+        )
+        self.seconds = seconds
 
 
 class NotSettled(Exception):
@@ -134,9 +154,19 @@ class Tapedeck:
         """End a conference and its recordings."""
         return _conference(self._post(f"/conferences/{sid}/end"))
 
-    def advance(self, seconds: float) -> None:
-        """Advance the clock of this account; no other account's time moves."""
-        self._post("/clock", advance=seconds)
+    def advance(self, seconds: float, timeout: float = ADVANCE_SECONDS) -> None:
+        """Advance the clock of this account; no other account's time moves.
+
+        Recordings that have ended are finished on the way, which takes some seconds for each hour of audio.
+
+        Args:
+            seconds: by how much.
+            timeout: seconds of real time.
+
+        Raises:
+            NoAnswer: the clock has not arrived within `timeout` seconds; the server still moves it.
+        """
+        self._send("/clock", {"advance": seconds}, timeout)
 
     def settle(self, timeout: float = 10) -> None:
         """Advance the clock to the next due time, again and again, until nothing of this account is under way.
@@ -174,7 +204,7 @@ class Tapedeck:
 
     def callbacks(self, sid: str | None = None, event: str | None = None, wait: float = 0) -> list[dict[str, Any]]:
         """Return the callbacks sent to the application, newest last. Waits up to `wait` seconds for a match."""
-        return list(self._get("/callbacks", sid=sid, event=event, wait=wait or None)["callbacks"])
+        return list(self._get("/callbacks", waits=wait, sid=sid, event=event, wait=wait or None)["callbacks"])
 
     def expect_callback(self, event: str | None = None, sid: str | None = None, timeout: float = 10) -> dict[str, Any]:
         """Wait for a callback to the application, and return the first one that matches, even an earlier one.
@@ -205,26 +235,31 @@ class Tapedeck:
         """Return the API requests of the application with their responses, newest last."""
         return list(self._get("/requests")["requests"])
 
-    def _wait(self, path: str, **fields: Any) -> None:  # noqa: ANN401 - the control API defines the fields
+    def _wait(self, path: str, timeout: float, **fields: Any) -> None:  # noqa: ANN401 - as for `_post`
         try:
-            self._post(path, **fields)
+            self._send(path, {"timeout": timeout, **fields}, timeout + ANSWER_SECONDS)
         except Refused as error:
             if error.status == _HTTP_REQUEST_TIMEOUT:
                 raise NotSettled(json.loads(str(error))["left"]) from error
             raise
 
     def _post(self, path: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the fields
-        return send_control_request(self.url, "POST", path, {"account": self.account_sid, **fields})
+        return self._send(path, fields, ANSWER_SECONDS)
 
-    def _get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the parameters
+    def _send(self, path: str, fields: dict[str, Any], timeout: float) -> dict[str, Any]:
+        return send_control_request(self.url, "POST", path, {"account": self.account_sid, **fields}, timeout)
+
+    def _get(self, path: str, *, waits: float = 0, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - as for `_post`
         parameters = {
             "account": self.account_sid,
             **{name: value for name, value in query.items() if value is not None},
         }
-        return send_control_request(self.url, "GET", f"{path}?{urlencode(parameters)}")
+        return send_control_request(self.url, "GET", f"{path}?{urlencode(parameters)}", timeout=waits + ANSWER_SECONDS)
 
 
-def send_control_request(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+def send_control_request(
+    url: str, method: str, path: str, content: dict[str, Any] | None = None, timeout: float = ANSWER_SECONDS
+) -> dict[str, Any]:
     """Send one request to the control API of the stand-in at this URL, and return the JSON body of the response.
 
     Args:
@@ -232,9 +267,11 @@ def send_control_request(url: str, method: str, path: str, content: dict[str, An
         method: the HTTP method.
         path: the path below `/_standin`, with its query.
         content: the body, sent as JSON.
+        timeout: how long to wait for the response, in seconds.
 
     Raises:
         Refused: the response is an HTTP error.
+        NoAnswer: there is no response after `timeout` seconds.
     """
     body = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(  # noqa: S310 - the URL of the stand-in
@@ -243,10 +280,16 @@ def send_control_request(url: str, method: str, path: str, content: dict[str, An
     # Ignore the proxy settings of the environment: a proxy cannot reach this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=120) as response:
+        with opener.open(request, timeout=timeout) as response:
             text = response.read()
     except HTTPError as error:
         raise Refused(error.code, error.read().decode("utf-8", "replace")) from error
+    except socket.timeout as error:  # noqa: UP041 - until Python 3.9 it is no TimeoutError
+        raise NoAnswer(method, path, timeout) from error
+    except URLError as error:
+        if isinstance(error.reason, socket.timeout):  # while it connected
+            raise NoAnswer(method, path, timeout) from error
+        raise
     parsed: dict[str, Any] = json.loads(text) if text else {}
     return parsed
 
