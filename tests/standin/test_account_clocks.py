@@ -223,6 +223,20 @@ def test_all_that_is_unsettled_is_listed_by_the_time_of_its_account(
             assert sorted(together, key=str) == sorted((entry for alone in lists for entry in alone), key=str)
 
 
+def test_what_is_overdue_is_listed_at_once(make_account: Callable[[], TestAccount], aws: None) -> None:
+    """A start that is not confirmed is in the list of what is overdue from the second at which it is due."""
+    del aws  # only has to be there
+    with serving("external", clock=VirtualClock(lambda: START, is_frozen=True)) as standin:
+        open_session(standin)
+        tenant = Tenant(standin, make_account())
+        _, recording = tenant.record()
+        for seconds, expected in ((29, []), (1, [recording])):
+            tenant.advance(seconds)
+            for client in (tenant.control, ControlClient(standin)):
+                found = client.get("/unsettled", overdue="true").body["unsettled"]
+                assert [each["recording_sid"]["twilio"] for each in found] == expected
+
+
 def test_old_calls_end_by_their_account(pair: tuple[Tenant, Tenant]) -> None:
     """A call ends after a day of its own account, although another account has looked for old calls already."""
     for tenant in pair:
