@@ -9,11 +9,13 @@ import pytest
 
 from tapedeck.background.conversions import Conversions
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE
 from tapedeck_standin.clock import VirtualClock, current_account
+from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony import audio, capture_uploads
 from tests.conftest import TestAccount
 from tests.standin.conftest import serving
-from tests.standin.http_client import StandIn
+from tests.standin.http_client import ControlClient, StandIn
 from tests.standin.test_account_clocks import START, Tenant
 from tests.standin.test_settle import in_both
 
@@ -112,6 +114,49 @@ def test_other_accounts_do_not_wait_for_an_encoder(tenants: tuple[Tenant, Tenant
     encoder.opened.set()
     thread.join()
     assert status_of(busy, held) == "completed"
+
+
+def test_other_accounts_do_not_wait_for_a_reset(
+    tenants: tuple[Tenant, Tenant], encoder: Gate, anonymous: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a reset waits for media of its account, others create, end and reset what they have; its own requests wait.
+
+    The account that is meant may be named in either format.
+    """
+    busy, other = tenants
+    end_a_recording(busy)
+    encoder.account = busy.account.id
+    threading.Thread(target=busy.advance, args=(1,), daemon=True).start()
+    encoder.entered.wait()
+    run, began, done = Scheduler.run, threading.Event(), list[str]()
+
+    def run_later(scheduler: Scheduler, account: str | None = None, deadline: float | None = None) -> bool:
+        began.set()
+        return run(scheduler, account, deadline)
+
+    def send(client: ControlClient, method: str, path: str, **fields: Any) -> threading.Thread:
+        def act() -> None:
+            answer = client.get(path, **fields) if method == "GET" else client.post(path, fields)
+            done.append(f"{answer.status} {method} {path}")
+
+        thread = threading.Thread(target=act, daemon=True)
+        thread.start()
+        return thread
+
+    monkeypatch.setattr(Scheduler, "run", run_later)
+    own = [send(busy.control, "POST", "/reset")]
+    began.wait()
+    signalwire = {"account": SIGNALWIRE.format_sid(ResourceType.ACCOUNT, busy.account.id)}
+    own += [send(busy.control, "GET", "/faults"), send(ControlClient(busy.standin), "POST", "/calls", **signalwire)]
+    call = other.call()
+    assert other.control.post(f"/calls/{call}/hangup").status == 200
+    assert other.control.get("/unsettled").body["unsettled"] == []
+    assert (anonymous.post("/accounts").status, anonymous.get("/faults").status) == (201, 200)
+    assert (other.control.post("/reset").status, done) == (204, [])
+    encoder.opened.set()
+    for thread in own:
+        thread.join()
+    assert sorted(done) == ["200 GET /faults", "201 POST /calls", "204 POST /reset"]
 
 
 @pytest.mark.parametrize("route", ["/settle", "/wait-until-idle"])

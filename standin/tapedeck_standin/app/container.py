@@ -261,7 +261,9 @@ def build_application(
         api_keys.routes,
         phone_numbers.routes,
     ]
-    control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
+    control = ControlRouter(
+        parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere, default_account=account
+    )
     api = Api(
         gateway,
         RouteSuggester(template.routes),

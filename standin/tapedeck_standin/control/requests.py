@@ -1,6 +1,7 @@
 """Shared parts of the control API: errors, and parsing of bodies, queries, sids and accounts."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -28,7 +29,7 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class ControlRoute:
-    """Handler of one method of a path; `waits`: it may block, so it runs without the control API's lock."""
+    """Handler of one method of a path; `waits`: it may block, so it runs without the lock of its account."""
 
     handle: Action
     waits: bool = False
@@ -115,6 +116,18 @@ def control_error_of(invalid: ValidationError, model: type[BaseModel]) -> Contro
     field = field or (first["type"] if first["type"] in model.model_fields else None)
     message = NO_JSON_OBJECT if field is None else f"{field}: {first['msg']}"
     return ControlError(400, message, field)
+
+
+def named_account(request: ServerRequest) -> str | None:
+    """Return the id of the account that a request names in its query or its body; None if it names none.
+
+    Whether the request is valid, or the account exists, is not checked.
+    """
+    named = dict(parse_qsl(request.query)).get("account") if request.method != "POST" else None
+    if named is None and request.body:
+        with suppress(ControlError):
+            named = read_object(request).get("account")
+    return parse_any_sid(ResourceType.ACCOUNT, named) if isinstance(named, str) else None
 
 
 def read_sid(kind: ResourceType, sid: str) -> str:

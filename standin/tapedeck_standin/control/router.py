@@ -9,7 +9,14 @@ from contextlib import nullcontext
 from typing import Final
 
 from tapedeck.domain.errors import InvalidState, NameInUse, NotFound, StoreFailure
-from tapedeck_standin.control.requests import PATH_PARAM, ControlError, ControlRoute, ControlRoutes, Result
+from tapedeck_standin.control.requests import (
+    PATH_PARAM,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    named_account,
+)
 from tapedeck_standin.http.addresses import is_loopback
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
@@ -37,12 +44,20 @@ class ControlRouter:
         parts: the routes.
         names: further accepted values of `Host`.
         from_anywhere: whether to admit other machines.
+        default_account: the account of requests that name none.
     """
 
     def __init__(
-        self, parts: Iterable[ControlRoutes], names: frozenset[str] = frozenset(), *, from_anywhere: bool = False
+        self,
+        parts: Iterable[ControlRoutes],
+        names: frozenset[str] = frozenset(),
+        *,
+        from_anywhere: bool = False,
+        default_account: str = "",
     ) -> None:
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        """A lock for each account: its requests are carried out one at a time."""
+        self._default_account = default_account
         self._names = KNOWN_NAMES | names
         self._from_anywhere = from_anywhere
         self._routes: dict[tuple[str, ...], Mapping[str, ControlRoute]] = {
@@ -106,8 +121,8 @@ class ControlRouter:
             raise ControlError(405, f"this path supports only {' and '.join(sorted(methods))}")
         route = methods[request.method]
         try:
-            # Handlers that block run without the lock.
-            with nullcontext() if route.waits else self._lock:
+            # Handlers that block run without a lock.
+            with nullcontext() if route.waits else self._lock_of(request):
                 return route.handle(request, param)
         except NameInUse as error:
             raise ControlError(409, "a live conference already has this name", "friendly_name") from error
@@ -119,6 +134,10 @@ class ControlRouter:
             ) from error
         except StoreFailure as error:
             raise ControlError(503, "the database does not respond") from error
+
+    def _lock_of(self, request: ServerRequest) -> threading.Lock:
+        account = named_account(request) or self._default_account
+        return self._locks.setdefault(account, threading.Lock())
 
 
 def _report_health(_request: ServerRequest, _param: str) -> Result:
