@@ -27,7 +27,7 @@ from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.engine import EngineCapabilities
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN, Settings
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import emulated_aws, isolate_aws_environment

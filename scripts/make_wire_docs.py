@@ -29,6 +29,7 @@ from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import CallbackDialect, sign
 from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS
 from tapedeck.dialects.forms.api_keys import KeyForm
+from tapedeck.dialects.forms.applications import ApplicationForm, ListApplications
 from tapedeck.dialects.forms.base import CreateCallRecording, Form, UpdateConferenceForm, UpdateRecording
 from tapedeck.dialects.forms.calls import UpdateCallForm
 from tapedeck.dialects.forms.create_participant import CreateParticipant
@@ -80,6 +81,9 @@ FORMS: Final[Mapping[str, type[Form]]] = {
     "create_incoming_phone_number": CreatePhoneNumberForm,
     "list_incoming_phone_numbers": ListPhoneNumbers,
     "update_incoming_phone_number": UpdatePhoneNumberForm,
+    "create_application": ApplicationForm,
+    "list_applications": ListApplications,
+    "update_application": ApplicationForm,
     "list_calls": ListCalls,
     "update_call": UpdateCallForm,
     "create_call_recording": CreateCallRecording,

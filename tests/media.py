@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tapedeck.adapters.audio import WavCodec
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import capture_key
 from tapedeck_standin.telephony.audio import Part, make_wav
 

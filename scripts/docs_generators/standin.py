@@ -18,6 +18,7 @@ from tapedeck_standin.cli import main
 from tapedeck_standin.conformance.suite import CHECKS
 from tapedeck_standin.control import (
     api_keys,
+    applications,
     engines,
     events,
     inspection,
@@ -50,6 +51,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         engines.EngineRoutes(nothing, nothing, nothing).routes,
         api_keys.ApiKeyRoutes(nothing, nothing).routes,
+        applications.ApplicationRoutes(nothing, nothing).routes,
         phone_numbers.PhoneNumberRoutes(nothing, nothing).routes,
     ]
     router = ControlRouter(parts)
@@ -136,6 +138,7 @@ _LINKS: Final = {
     "RecordingFixture": "objects",
     "ApiKeyFixture": "objects",
     "CreatePhoneNumberRequest": "objects",
+    "CreateApplicationRequest": "objects",
 }
 
 

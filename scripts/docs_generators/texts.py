@@ -34,6 +34,7 @@ VARIABLES: Final = {
     "CONFIRM_WITHIN_MS": "Milliseconds that such an update waits at most, 500 to 10000.",
     "ENGINE_COMMANDS_DEAD_LETTER_QUEUE": "ARN of the dead-letter queue that the queues of new engines get.",
     "TAPEDECK_STANDIN": "`1` in the stand-in. Permits its public token, and audio of any size in a response.",
+    "TELEPHONY": "Whether the functions of the parameter `Telephony` exist, so that their paths are known.",
 }
 
 METRICS: Final = {
@@ -284,6 +285,7 @@ CONTROL_ROUTES: Final = {
         "creates an API key, such as the one of a `.env` file",
         '201 `{"sid", "secret", "friendly_name"}`; 200 if this key exists; 409 if the sid is taken, or at 100 keys',
     ),
+    "POST /_standin/applications": ("creates an application", '201 `{"sid", "friendly_name"}`'),
     "POST /_standin/numbers": (
         "gives a phone number to an account",
         '201 `{"sid", "phone_number", "friendly_name"}`; 409 if an account holds the number already',
@@ -370,6 +372,19 @@ CONTROL_FIELDS: Final = {
     "CreateApiKeyRequest.sid": "the key's sid in either format; a generated one by default",
     "CreateApiKeyRequest.secret": "the secret; a generated one by default",
     "CreateApiKeyRequest.friendly_name": "the key's name",
+    "CreateApplicationRequest.friendly_name": "its name; a numbered one by default",
+    "CreateApplicationRequest.voice_url": "the URL of the instructions for its calls",
+    "CreateApplicationRequest.voice_method": "the method of `voice_url`",
+    "CreateApplicationRequest.voice_fallback_url": "the URL of the instructions if `voice_url` fails",
+    "CreateApplicationRequest.voice_fallback_method": "the method of `voice_fallback_url`",
+    "CreateApplicationRequest.status_callback": "the URL for callbacks about its calls",
+    "CreateApplicationRequest.status_callback_method": "the method of `status_callback`",
+    "CreateApplicationRequest.sms_url": "the URL for messages; stored only",
+    "CreateApplicationRequest.sms_method": "the method of `sms_url`",
+    "CreateApplicationRequest.sms_fallback_url": "the URL for messages if `sms_url` fails; stored only",
+    "CreateApplicationRequest.sms_fallback_method": "the method of `sms_fallback_url`",
+    "CreateApplicationRequest.sms_status_callback": "the URL for callbacks about its messages; stored only",
+    "CreateApplicationRequest.message_status_callback": "the URL for callbacks about its messages; stored only",
     "CreatePhoneNumberRequest.phone_number": "the number in E.164 form, which no account has yet",
     "CreatePhoneNumberRequest.friendly_name": "its name; the formatted number by default",
     "CreatePhoneNumberRequest.voice_url": "the URL of the instructions for calls to it",
@@ -405,6 +420,7 @@ FIXTURE_FIELDS: Final = {
     "Fixtures.conferences": "conferences, with the fields of `POST /_standin/conferences`",
     "Fixtures.recordings": "recordings, see the next table",
     "Fixtures.keys": "API keys, see the last rows",
+    "Fixtures.applications": "applications, with the fields of `POST /_standin/applications`",
     "Fixtures.numbers": "phone numbers, with the fields of `POST /_standin/numbers`",
     "RecordingFixture.account": f"the account; {_ACCOUNT}",
     "RecordingFixture.call": "the call's position in `calls`, from 1",

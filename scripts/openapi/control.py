@@ -14,6 +14,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck_protocol.events import EVENTS
 from tapedeck_standin.control import events, schemas
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
+from tapedeck_standin.control.applications import ApplicationRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.inspection import (
@@ -24,7 +25,7 @@ from tapedeck_standin.control.inspection import (
     WarningsQuery,
 )
 from tapedeck_standin.control.listing import AccountsQuery, CallsQuery, ListRoutes, PageQuery
-from tapedeck_standin.control.number_schemas import CreatePhoneNumberRequest
+from tapedeck_standin.control.number_schemas import CreateApplicationRequest, CreatePhoneNumberRequest
 from tapedeck_standin.control.phone_numbers import PhoneNumberRoutes
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
@@ -111,6 +112,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "create_api_key", "State", "Create an API key, with its sid and secret if they are given",
         {200: "ApiKey", 201: "ApiKey"}, schemas.CreateApiKeyRequest,
         conflict="A key has this sid with another secret or account, or the account has the maximum number of keys.",
+    ),
+    ("POST", "/applications"): Operation(
+        "create_application", "State", "Create an application", {201: "Application"}, CreateApplicationRequest
     ),
     ("POST", "/numbers"): Operation(
         "create_phone_number", "State", "Give a phone number to an account", {201: "PhoneNumber"},
@@ -207,6 +211,7 @@ def served_routes() -> set[tuple[str, str]]:
         ListRoutes(absent, absent, absent, absent, absent).routes,
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
+        ApplicationRoutes(absent, absent).routes,
         PhoneNumberRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,
         EventRoutes(absent, absent, absent, absent).routes,
@@ -303,7 +308,12 @@ def _refined(name: str, schema: Schema) -> Schema:
     return schema
 
 
-_URL_FIELDS: Final = frozenset({"status_callback", "voice_url", "voice_fallback_url", "sms_url", "sms_fallback_url"})
+_URL_FIELDS: Final = frozenset(
+    {
+        "status_callback", "voice_url", "voice_fallback_url", "sms_url", "sms_fallback_url", "sms_status_callback",
+        "message_status_callback",
+    }
+)  # fmt: skip
 
 
 def _add_rules(name: str, field: str, definition: Schema) -> None:

@@ -59,6 +59,7 @@ def response_schemas() -> dict[str, Schema]:
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
         "Accounts": _page("Accounts", "accounts", "ListedAccount"),
+        "Application": _object("A new application.", sid=sids, friendly_name=text),
         "PhoneNumber": _object("A new phone number.", sid=sids, phone_number=text, friendly_name=text),
         "ApiKey": _object("A new API key.", sid=sids, secret=text, friendly_name=text),
         "Attempt": _object(
@@ -105,7 +106,7 @@ def response_schemas() -> dict[str, Schema]:
             fixtures=_object(
                 "The sids by kind, in the order of the file.", calls=_list("Fixture"), conferences=_list("Fixture"),
                 recordings=_list("Fixture"), keys=_list("Fixture"),
-                numbers=_list("Fixture"),
+                applications=_list("Fixture"), numbers=_list("Fixture"),
             ),
         ),
         "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.forms import base, lists
+from tapedeck.dialects.forms.applications import ApplicationForm
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
@@ -119,9 +120,11 @@ def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter
 
 
 def _is_required(name: str, info: FieldInfo, form: type[Form], dialect: Dialect) -> bool:
-    # Twilio also takes an area code in place of a number.
-    takes_number = issubclass(form, CreatePhoneNumberForm) and name == "PhoneNumber"
-    return info.is_required() or (takes_number and not dialect.supports_friendly_name_lookup)
+    # Twilio also takes an area code in place of a number, and names an application itself.
+    optional_at_twilio = (issubclass(form, CreatePhoneNumberForm) and name == "PhoneNumber") or (
+        issubclass(form, ApplicationForm) and name == "FriendlyName"
+    )
+    return info.is_required() or (optional_at_twilio and not dialect.supports_friendly_name_lookup)
 
 
 def _other_faults(name: str, form: type[Form]) -> frozenset[str]:
@@ -203,6 +206,8 @@ def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
             return {"minLength": 1, "maxLength": MAX_LABEL, "pattern": "^[^/]*$"}
         case "CallSidToCoach":
             return sid_schema(dialect, ResourceType.CALL)
+        case "FriendlyName" if issubclass(form, ApplicationForm) and not dialect.supports_friendly_name_lookup:
+            return {"minLength": 1}
         case _:
             return _unannotated_of_number(name, dialect) if issubclass(form, PhoneNumberForm) else {}
 

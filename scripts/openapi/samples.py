@@ -8,6 +8,7 @@ from tapedeck.dialects.formatting import Body
 from tapedeck.dialects.forms.lists import ListCalls
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.page import Page, PageRequest
@@ -29,6 +30,7 @@ SAMPLE_IDS: Final = {
     ResourceType.TRANSCRIPTION: "0198c3d0a1ba7c3e8f4a5b6c7d8e9f04",
     ResourceType.API_KEY: "0198c3d0a1bb7c3e8f4a5b6c7d8e9f05",
     ResourceType.PHONE_NUMBER: "0198c3d0a1bc7c3e8f4a5b6c7d8e9f06",
+    ResourceType.APPLICATION: "0198c3d0a1bd7c3e8f4a5b6c7d8e9f07",
 }
 """The id of the sample of each kind."""
 
@@ -68,6 +70,11 @@ PHONE_NUMBER: Final = PhoneNumber(
     voice_url="https://app.example.com/voice", status_callback="https://app.example.com/status",
 )  # fmt: skip
 
+APPLICATION: Final = Application(
+    _ACCOUNT, SAMPLE_IDS[ResourceType.APPLICATION], "Reception", 1, SECOND,
+    voice_url="https://app.example.com/reception", status_callback="https://app.example.com/status",
+)  # fmt: skip
+
 _LIST_OF: Final = "list of "
 _EMPTY_LIST: Final = "empty list "
 
@@ -94,6 +101,7 @@ _COLLECTIONS: Final = {
     "conference": "Conferences",
     "conference_recording": f"Conferences/{_CONFERENCE}/Recordings",
     "phone_number": "IncomingPhoneNumbers",
+    "application": "Applications",
     "participant": f"Conferences/{_CONFERENCE}/Participants",
     "recording": "Recordings",
     "transcription": "Transcriptions",
@@ -122,6 +130,7 @@ def _render(name: str, dialect: Dialect, *, after_post: bool = False) -> Body:
         "conference": lambda: dialect.conference(CONFERENCE_ENDED),
         "conference_recording": lambda: dialect.recording(of_conference, changed=after_post),
         "participant": lambda: dialect.participant(_ACCOUNT, PARTICIPANT),
+        "application": lambda: dialect.application(APPLICATION),
         "phone_number": lambda: dialect.phone_number(PHONE_NUMBER),
         "recording": lambda: dialect.recording_of_account(OF_CALL, ORIGIN),
         "transcription": lambda: dialect.transcription(TRANSCRIPTION),

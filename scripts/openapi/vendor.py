@@ -32,6 +32,7 @@ _PATH_SIDS: Final = {
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
     "KeySid": ResourceType.API_KEY,
     "PhoneNumberSid": ResourceType.PHONE_NUMBER,
+    "ApplicationSid": ResourceType.APPLICATION,
 }
 _FORMATS: Final = {"audio/x-wav": "WAV", "audio/mpeg": "MP3"}
 _MEDIA_NAMES: Final = {"": "audio", ".wav": "wav", ".mp3": "mp3"}

@@ -12,7 +12,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations import accounts, api_keys
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.settings import Settings

@@ -27,7 +27,7 @@ from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.identity import new_id
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.accounts import Accounts, NewAccount
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.ports.changes import PendingWork

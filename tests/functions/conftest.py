@@ -20,7 +20,7 @@ from tapedeck.admin.endpoint import AdminServices
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.domain.account import ConfirmUpdates
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient, forward_in_process

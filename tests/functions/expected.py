@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tapedeck.domain.account import ApiKeyInfo
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
@@ -293,6 +294,58 @@ def phone_number(dialect: str, of: PhoneNumber) -> Body:
         "bundle_sid": None,
         "status": "in-use",
         "type": "local",
+    }
+
+
+def application(dialect: str, of: Application) -> Body:
+    """Return an application."""
+    own, account = sid(dialect, "AP", of.id), sid(dialect, "AC", of.account)
+    uri = f"{_account_uri(dialect, of.account)}/Applications/{own}.json"
+    dates = {"date_created": _created(of.id), "date_updated": date(of.updated)}
+    if dialect == "signalwire":
+        return {
+            "sid": own,
+            "account_sid": account,
+            "api_version": "2010-04-01",
+            **dates,
+            "friendly_name": of.friendly_name,
+            "uri": uri,
+            "voice_url": of.voice_url,
+            "voice_method": of.voice_method,
+            "voice_fallback_url": of.voice_fallback_url,
+            "voice_fallback_method": of.voice_fallback_method,
+            "status_callback": of.status_callback,
+            "status_callback_method": of.status_callback_method,
+            "voice_caller_id_lookup": None,
+            "sms_url": of.sms_url,
+            "sms_method": of.sms_method,
+            "sms_fallback_url": of.sms_fallback_url,
+            "sms_fallback_method": of.sms_fallback_method,
+            "sms_status_callback": of.sms_status_callback,
+            "sms_status_callback_method": of.sms_status_callback_method,
+            "message_status_callback": of.message_status_callback,
+        }
+    return {
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        **dates,
+        "friendly_name": of.friendly_name,
+        "message_status_callback": of.message_status_callback,
+        "sid": own,
+        "sms_fallback_method": of.sms_fallback_method,
+        "sms_fallback_url": of.sms_fallback_url,
+        "sms_method": of.sms_method,
+        "sms_status_callback": of.sms_status_callback,
+        "sms_url": of.sms_url,
+        "status_callback": of.status_callback,
+        "status_callback_method": of.status_callback_method,
+        "uri": uri,
+        "voice_caller_id_lookup": of.voice_caller_id_lookup,
+        "voice_fallback_method": of.voice_fallback_method,
+        "voice_fallback_url": of.voice_fallback_url,
+        "voice_method": of.voice_method,
+        "voice_url": of.voice_url,
+        "public_application_connect_enabled": of.public_application_connect_enabled,
     }
 
 

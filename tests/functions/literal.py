@@ -13,7 +13,7 @@ import pytest
 from tapedeck.admin.endpoint import AdminServices
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain import identity
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tests.client import Answer, FunctionClient
 from tests.functions.stage import Stage
 

@@ -8,6 +8,7 @@ from typing import Any
 from tapedeck.bootstrap.http import get_admin_services
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import ApiKeyInfo
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -27,6 +28,7 @@ KINDS = {
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
     "KeySid": ResourceType.API_KEY,
     "PhoneNumberSid": ResourceType.PHONE_NUMBER,
+    "ApplicationSid": ResourceType.APPLICATION,
 }
 
 
@@ -67,7 +69,7 @@ class Operation:
     @property
     def status(self) -> int:
         """The status of a success; create_call_recording answers 200, because the call is already being recorded."""
-        created = {"create_participant", "create_key", "create_incoming_phone_number"}
+        created = {"create_participant", "create_key", "create_incoming_phone_number", "create_application"}
         return 201 if self.name in created else 204 if self.is_deletion else 200
 
     def takes_names(self, variable: str) -> bool:
@@ -108,6 +110,8 @@ _PARTICIPANT = f"{_PARTICIPANTS}/{{CallSid}}"
 _KEY = "Keys/{KeySid}"
 _NUMBERS = "IncomingPhoneNumbers"
 _NUMBER = f"{_NUMBERS}/{{PhoneNumberSid}}"
+_APPLICATIONS = "Applications"
+_APPLICATION = f"{_APPLICATIONS}/{{ApplicationSid}}"
 _CONFERENCE_RECORDING = "Conferences/{ConferenceSid}/Recordings/{RecordingSid}"
 
 OPERATIONS = {
@@ -154,6 +158,11 @@ OPERATIONS = {
         Operation("get_incoming_phone_number", "GET", _NUMBER),
         Operation("update_incoming_phone_number", "POST", _NUMBER, {}),
         Operation("delete_incoming_phone_number", "DELETE", _NUMBER),
+        Operation("list_applications", "GET", _APPLICATIONS),
+        Operation("create_application", "POST", _APPLICATIONS, {"FriendlyName": "Reception"}),
+        Operation("get_application", "GET", _APPLICATION),
+        Operation("update_application", "POST", _APPLICATION, {"FriendlyName": "Reception"}),
+        Operation("delete_application", "DELETE", _APPLICATION),
     )
 }
 
@@ -167,8 +176,8 @@ assert {*OPERATIONS, "list_accounts"} == {
 class Scene:
     """A call in a conference, both in progress, each with one recording in progress and one that is finished.
 
-    The transcription belongs to the call's recording in progress. An API key or a phone number is made when a
-    path needs it.
+    The transcription belongs to the call's recording in progress. An API key, a phone number or an
+    application is made when a path needs it.
     """
 
     stage: Stage
@@ -182,6 +191,7 @@ class Scene:
     finished_of_conference: Recording
     keys: list[ApiKeyInfo] = field(default_factory=list, init=False)
     numbers: list[PhoneNumber] = field(default_factory=list, init=False)
+    applications: list[Application] = field(default_factory=list, init=False)
 
     @classmethod
     def set_up(cls, stage: Stage, name: str = "Room") -> "Scene":
@@ -226,13 +236,17 @@ class Scene:
             if not self.numbers:
                 self.numbers.append(self.stage.phone_number())
             everything["PhoneNumberSid"] = self.numbers[0].id
+        if "ApplicationSid" in variables:
+            if not self.applications:
+                self.applications.append(self.stage.application())
+            everything["ApplicationSid"] = self.applications[0].id
         return {name: everything[name] for name in variables}
 
     def shown(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the complete body of this operation's successful response."""
         if operation.is_deletion or operation.is_list:
             return self._page(client, operation) if operation.is_list else None
-        if operation.path in {"", "Keys", _KEY, _NUMBERS, _NUMBER}:
+        if operation.path in {"", "Keys", _KEY, _NUMBERS, _NUMBER, _APPLICATIONS, _APPLICATION}:
             return self._of_account(client, operation)
         if operation.name == "create_participant":
             made = client.answers[-1].body["call_sid"][2:]
@@ -251,7 +265,9 @@ class Scene:
         return shown(client, things.get(operation.path, self.transcription))
 
     def _of_account(self, client: FunctionClient, operation: Operation) -> Any:
-        """Return the account, its API key or phone number, or the one that the client has just created."""
+        """Return the account, its API key, phone number or application, or the one that was just created."""
+        if operation.path in {_APPLICATIONS, _APPLICATION}:
+            return self._application(client, operation)
         if operation.path in {_NUMBERS, _NUMBER}:
             return self._number(client, operation)
         if operation.name == "get_account":
@@ -273,6 +289,17 @@ class Scene:
             return expected.phone_number(name, PhoneNumber(client.account, made, number, shown_name, 1, now))
         return expected.phone_number(name, self.numbers[0])
 
+    def _application(self, client: FunctionClient, operation: Operation) -> Any:
+        """Return the application, or the one that the client has just created."""
+        name = client.dialect.name
+        if operation.name == "create_application":
+            made = client.dialect.parse_sid(ResourceType.APPLICATION, client.answers[-1].body["sid"])
+            assert made is not None
+            return expected.application(
+                name, Application(client.account, made, "Reception", 1, self.stage.clock.seconds)
+            )
+        return expected.application(name, self.applications[0])
+
     def _page(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the only page of a list."""
         name, scheme = client.dialect.name, _scheme(client)
@@ -292,6 +319,7 @@ class Scene:
             "list_transcriptions": [shown(client, self.transcription)],
             "list_recording_transcriptions": [shown(client, self.transcription)],
             "list_incoming_phone_numbers": [expected.phone_number(name, each) for each in self.numbers],
+            "list_applications": [expected.application(name, each) for each in self.applications],
             "list_keys": [expected.key(key) for key in self.keys],
         }
         sids = {

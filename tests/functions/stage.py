@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tapedeck.adapters.dynamodb import items
+from tapedeck.adapters.dynamodb.applications import application_item
 from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.adapters.dynamodb.phone_numbers import phone_number_items
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
@@ -17,7 +19,7 @@ from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
 from tests.reporter import EngineReporter
@@ -261,6 +263,13 @@ class Stage:
         made = replace(made, **fields)
         for item in phone_number_items(made):
             self.shelf.put(item)
+        return made
+
+    def application(self, **fields: Any) -> Application:
+        """Store an application of the account, `Reception`."""
+        now = self.clock()
+        made = replace(Application(self.account, new_id(now), "Reception", 1, now // 1000), **fields)
+        self.shelf.put(application_item(made))
         return made
 
     def write(self, recording: Recording, **attributes: Any) -> None:

@@ -14,7 +14,7 @@ from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Recording
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.settings import Settings
 from tests.client import ROOT, Answer, FunctionClient
 from tests.functions.objects import Objects

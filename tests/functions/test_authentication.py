@@ -16,7 +16,7 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call
 from tapedeck.domain.errors import InvalidState, NotAuthenticated
 from tapedeck.domain.identity import new_id
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations import authentication
 from tapedeck.settings import Settings
 from tests.client import Answer, FunctionClient

@@ -16,7 +16,7 @@ from tapedeck.domain.errors import (
     StoreFailure,
 )
 from tapedeck.domain.recording import EvidenceHead, Recording, RecordingStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import Media
 from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.functions.objects import Objects

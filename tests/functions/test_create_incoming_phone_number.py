@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.client import FunctionClient
+from tests.functions import url_settings
 from tests.functions.literal import Api
 from tests.functions.stage import Stage, Wire, assert_error
 
@@ -26,37 +27,11 @@ def area_code() -> str:
 def test_answers_the_number_with_its_settings(client: FunctionClient, wire: Wire) -> None:
     """A number with every setting answers 201 and is stored with one transaction of two items."""
     number = new_number()
-    settings = {
-        "FriendlyName": "Hotline",
-        "VoiceUrl": "https://app.example.com/voice",
-        "VoiceMethod": "get",
-        "VoiceFallbackUrl": "https://app.example.com/fallback",
-        "VoiceFallbackMethod": "GET",
-        "StatusCallback": "https://app.example.com/status",
-        "StatusCallbackMethod": "GET",
-        "SmsUrl": "https://app.example.com/sms",
-        "SmsMethod": "GET",
-        "SmsFallbackUrl": "https://app.example.com/sms-fallback",
-        "SmsFallbackMethod": "GET",
-    }
-    answer = client.post(NUMBERS, form={"PhoneNumber": number, **settings})
+    form = {"PhoneNumber": number, "FriendlyName": "Hotline", **url_settings.FORM}
+    answer = client.post(NUMBERS, form=form)
     assert answer.status == 201
-    assert {name: answer.body[name] for name in ("phone_number", "friendly_name", "voice_url", "voice_method")} == {
-        "phone_number": number,
-        "friendly_name": "Hotline",
-        "voice_url": "https://app.example.com/voice",
-        "voice_method": "GET",
-    }
-    assert {name: answer.body[name] for name in answer.body if name.startswith(("sms_", "status_callback"))} == {
-        "sms_application_sid": None,
-        "sms_fallback_method": "GET",
-        "sms_fallback_url": "https://app.example.com/sms-fallback",
-        "sms_method": "GET",
-        "sms_url": "https://app.example.com/sms",
-        "status_callback": "https://app.example.com/status",
-        "status_callback_method": "GET",
-    }
-    assert answer.body["voice_fallback_url"] == "https://app.example.com/fallback"
+    shown = {"phone_number": number, "friendly_name": "Hotline", **url_settings.FIELDS}
+    assert {name: answer.body[name] for name in shown} == shown
     assert wire.recordings == ["TransactWriteItems"]
     assert len(wire.all[-1][1].writes) == 2
     assert client.get(NUMBERS, answer.body["sid"]).body == answer.body

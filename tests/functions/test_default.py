@@ -315,6 +315,23 @@ def test_a_path_without_a_route_is_not_forwarded(
     assert forwarder.requests == []
 
 
+@pytest.mark.parametrize("path", ["Applications", f"Applications/AP{CALL.replace('-', '')}"])
+def test_applications_are_unknown_without_telephony(
+    forwarder: FakeForwarder, install_environment: Callable[[Environment], object], path: str
+) -> None:
+    """Where their functions do not exist, the paths of applications are unknown, also with doubled slashes."""
+    settings = replace(current_environment().read_settings(), has_telephony=False)
+    install_environment(replace(current_environment(), read_settings=lambda: settings))
+    for method in ("GET", "POST", "DELETE"):
+        for slash in ("/", "//"):
+            answer = send(method, f"{TWILIO}{slash}Accounts/{AC}/{path}")
+            uri = f"{TWILIO}/Accounts/{AC}/{path}"
+            status, body = expected.refusal("twilio", "not found", uri=uri)
+            assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
+    assert send("POST", f"{TWILIO}/Accounts/{AC}/Calls.json")["statusCode"] == 405
+    assert forwarder.requests == []
+
+
 def test_single_slashes_are_never_forwarded(forwarder: FakeForwarder) -> None:
     """A request whose path has single slashes is answered by `default` itself, so that there is no loop."""
     assert send("GET", f"{TWILIO}/Accounts/{AC}/Calls/{CA}.json")["statusCode"] == 405

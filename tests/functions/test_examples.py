@@ -46,6 +46,7 @@ TRANSCRIPTION: Final = "41f6a29b7c8d4e05a3b1609fd2e8c573"
 KEY: Final = "b57d0e2a94c84f16a3e8d7250f9b6c41"
 KEY_SECRET: Final = "a94f02c7d85e4b13960d7e2fb8c1a356"
 PHONE_NUMBER: Final = "016612f5f1e87a3d9c41b7e05d2f8a66"
+APPLICATION: Final = "016612f5f1ea7c5b8e62a9d04f1c7b83"
 TOKEN: Final = "3c1f9a7be2d04856b1a7c93e5d20f864"
 
 NAME: Final = "Weekly review"
@@ -445,20 +446,23 @@ def keys(scenario: Scenario) -> Iterator[Answer]:
     yield scenario.request("GET", "Keys")
 
 
+SETTING_URLS: Final = {
+    "VoiceUrl": "https://app.example.com/voice",
+    "VoiceFallbackUrl": "https://app.example.com/fallback",
+    "StatusCallback": "https://app.example.com/status",
+    "SmsUrl": "https://app.example.com/sms",
+    "SmsFallbackUrl": "https://app.example.com/sms-fallback",
+}
+"""The URLs of a phone number and of an application."""
+
+
 def phone_number(scenario: Scenario) -> Iterator[Answer]:
     """Create a phone number at 23:00:00, give it URLs at 23:00:06, then read it."""
     made = scenario.request("POST", "IncomingPhoneNumbers", form={"PhoneNumber": "+12025550100"})
     scenario.record_id(PHONE_NUMBER, ResourceType.PHONE_NUMBER, made.body["sid"])
-    urls = {
-        "VoiceUrl": "https://app.example.com/voice",
-        "VoiceFallbackUrl": "https://app.example.com/fallback",
-        "StatusCallback": "https://app.example.com/status",
-        "SmsUrl": "https://app.example.com/sms",
-        "SmsFallbackUrl": "https://app.example.com/sms-fallback",
-    }
     scenario.at(6)
     path = ("IncomingPhoneNumbers", made.body["sid"])
-    yield scenario.request("POST", *path, form=urls)
+    yield scenario.request("POST", *path, form=SETTING_URLS)
     yield scenario.request("GET", *path)
 
 
@@ -466,6 +470,28 @@ def phone_numbers(scenario: Scenario) -> Iterator[Answer]:
     """List phone numbers."""
     list(phone_number(scenario))
     yield scenario.request("GET", "IncomingPhoneNumbers")
+
+
+def application(scenario: Scenario) -> Iterator[Answer]:
+    """Create an application at 23:00:00, give it URLs at 23:00:06, then read it."""
+    name = {"FriendlyName": "Reception"}
+    made = scenario.request("POST", "Applications", form=name)
+    scenario.record_id(APPLICATION, ResourceType.APPLICATION, made.body["sid"])
+    urls = {
+        **SETTING_URLS,
+        "SmsStatusCallback": "https://app.example.com/sms-status",
+        "MessageStatusCallback": "https://app.example.com/messages",
+    }
+    scenario.at(6)
+    path = ("Applications", made.body["sid"])
+    yield scenario.request("POST", *path, form={**name, **urls})
+    yield scenario.request("GET", *path)
+
+
+def applications(scenario: Scenario) -> Iterator[Answer]:
+    """List applications."""
+    list(application(scenario))
+    yield scenario.request("GET", "Applications")
 
 
 def missing_parameter(scenario: Scenario) -> Iterator[Answer]:
@@ -596,6 +622,10 @@ REPRODUCTIONS: Final = {
     "twilio.account_list": Reproduction(accounts),
     "signalwire.phone_number": Reproduction(phone_number),
     "signalwire.phone_number_list": Reproduction(phone_numbers),
+    "signalwire.application": Reproduction(application),
+    "signalwire.application_list": Reproduction(applications),
+    "twilio.application": Reproduction(application),
+    "twilio.application_list": Reproduction(applications),
     "twilio.phone_number": Reproduction(phone_number),
     "twilio.phone_number_list": Reproduction(phone_numbers),
     "twilio.key": Reproduction(renamed_key),

@@ -61,9 +61,12 @@ def test_an_account_cannot_be_changed(client: FunctionClient, method: str) -> No
 
 
 def test_its_links_to_lists_work(client: FunctionClient) -> None:
-    """The links to calls, conferences, numbers, recordings and transcriptions lead to lists; Twilio's also to keys."""
+    """The links to applications, calls, conferences, numbers, recordings and transcriptions lead to lists.
+
+    Twilio's also lead to keys.
+    """
     links = client.get().body["subresource_uris"]
-    working = ["calls", "conferences", "incoming_phone_numbers", "recordings", "transcriptions"]
+    working = ["applications", "calls", "conferences", "incoming_phone_numbers", "recordings", "transcriptions"]
     working += ["keys"] if links["keys"] else []
     assert [client.request("GET", links[name]).status for name in working] == [200] * len(working)
     assert (links["keys"] is None) == (client.dialect.name == "signalwire")

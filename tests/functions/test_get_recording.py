@@ -15,7 +15,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.recording import Recording
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, Answer, FunctionClient, Gateway
 from tests.conftest import TestAccount

@@ -16,7 +16,7 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import Media
 from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.functions.objects import Objects

@@ -15,7 +15,7 @@ from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import NotFound
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import Media
 from tapedeck.operations.uploads import UploadRefused, Uploads, UploadTicket
 from tests.client import make_event

@@ -12,7 +12,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path
@@ -748,6 +748,26 @@ def test_phone_numbers_cost_one_or_two_requests(client: FunctionClient, stage: S
     assert meter.of(lambda: client.post(*path, form={"VoiceUrl": "https://a.example/"}), 200) == ([GET, TRANSACT], [4])
     assert meter.of(lambda: client.delete(*path), 204) == ([GET, TRANSACT], [4])
     assert meter.of(lambda: client.get(*path), 404) == ([GET], [])
+
+
+def test_applications_cost_one_or_two_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """An application costs 1 read, a list 1 query, a creation 1 write of 2 WU; a change or a deletion 1 read more."""
+    path = ("Applications", client.sid(ResourceType.APPLICATION, stage.application().id))
+    name = {"FriendlyName": "Reception"}
+    assert meter.of(lambda: client.post(path[0], form=name), 201) == ([TRANSACT], [2])
+    assert meter.of(lambda: client.get(path[0]), 200) == ([QUERY], [])
+    assert meter.of(lambda: client.get(path[0], FriendlyName="Reception"), 200) == ([QUERY], [])
+    assert meter.of(lambda: client.get(*path), 200) == ([GET], [])
+    assert meter.of(lambda: client.post(*path, form=name), 200) == ([GET], [])
+    changed = {**name, "VoiceUrl": "https://a.example/"}
+    assert meter.of(lambda: client.post(*path, form=changed), 200) == ([GET, TRANSACT], [2])
+    assert meter.of(lambda: client.delete(*path), 204) == ([GET, TRANSACT], [2])
+    assert meter.of(lambda: client.get(*path), 404) == ([GET], [])
+
+
+def test_an_unnamed_application_costs_a_query_more(make_twilio: Any, meter: Meter) -> None:
+    """Without a name, the applications of the account are counted with 1 query."""
+    assert meter.of(lambda: make_twilio().post("Applications", form={}), 201) == ([QUERY, TRANSACT], [2])
 
 
 def test_an_area_code_costs_two_requests(make_twilio: Any, stage: Stage, meter: Meter) -> None:

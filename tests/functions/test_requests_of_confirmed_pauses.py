@@ -21,7 +21,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import ConfirmUpdates
 from tapedeck.domain.engine_report import CaptureTransitionReport
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.settings import Settings
 from tests.client import Answer, FunctionClient
 from tests.conftest import TestAccount

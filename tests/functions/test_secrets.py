@@ -58,6 +58,7 @@ CREATED_SID = {
     "create_participant": "call_sid",
     "create_key": "sid",
     "create_incoming_phone_number": "sid",
+    "create_application": "sid",
 }
 """The field of the body with the sid of what the operation creates."""
 
@@ -115,15 +116,18 @@ def _use_everything(client: FunctionClient, scene: Scene, canaries: Canaries, op
 def _without_own_secrets(client: FunctionClient, answer: Answer, canaries: Canaries) -> str:
     """Return the text of an answer without the secrets that an answer has by design.
 
-    An account shows the token that authenticated the request, a new API key its secret, and a phone number its URLs.
+    An account shows the token that authenticated the request, a new API key its secret, and a phone number or
+    an application its URLs.
     """
     body = answer.body if answer.headers.get("content-type", "").startswith("application/json") else None
     if isinstance(body, dict) and body.get("auth_token") == client.secret:
         return answer.text.replace(client.secret, "")
     if isinstance(body, dict) and "secret" in body:
         return answer.text.replace(canaries.plant(f"secret of {body['sid']}", body["secret"]), "")
-    numbers = body.get("incoming_phone_numbers", [body]) if isinstance(body, dict) else []
-    if any(number.get("status_callback") == URL for number in numbers):
+    shown: list[Any] = []
+    if isinstance(body, dict):
+        shown = body.get("incoming_phone_numbers") or body.get("applications") or [body]
+    if any(each.get("status_callback") == URL for each in shown):
         return answer.text.replace(URL, "")
     return answer.text
 
@@ -213,7 +217,7 @@ def scenario(
         *stage.partition(scene.conference),
         *(
             item
-            for kind in ("RECS", "CALLS", "CONFS", "NUMBERS")
+            for kind in ("RECS", "CALLS", "CONFS", "NUMBERS", "APPS")
             for item in stage.shelf.partition(f"{account}#{kind}")
         ),
     ]

@@ -26,6 +26,8 @@ FORMS: Mapping[str, list[dict[str, str] | None]] = {
     "update_key": [None, {"FriendlyName": "Ours"}, {"FriendlyName": "x" * 65}],
     "create_incoming_phone_number": [{"PhoneNumber": "+12025550144"}, None],
     "update_incoming_phone_number": [None, {"VoiceUrl": "https://a.example/"}, {"VoiceMethod": "no"}],
+    "create_application": [{"FriendlyName": "Ours"}, {"VoiceMethod": "no"}],
+    "update_application": [{"FriendlyName": "Ours", "VoiceUrl": "https://a.example/"}, {"VoiceMethod": "no"}],
     "update_conference": [None, {"Status": "completed"}, {"AnnounceUrl": "https://a.example/"}, {"Status": "no"}],
 }
 ABSENT = {
@@ -36,6 +38,7 @@ ABSENT = {
     "TranscriptionSid": "b" * 32,
     "KeySid": "a" * 32,
     "PhoneNumberSid": "9" * 32,
+    "ApplicationSid": "8" * 32,
 }
 KEYS = {operation.name for operation in OPERATIONS.values() if operation.path.startswith("Keys")}
 """The operations on API keys, which refuse API keys as credentials."""
@@ -60,7 +63,8 @@ class Tenants:
         """Return all items of the other account."""
         scene, account = self.foreign_scene, self.foreign.account
         lists = [
-            self.foreign.shelf.partition(f"{account}#{kind}") for kind in ("RECS", "CALLS", "CONFS", "TRS", "NUMBERS")
+            self.foreign.shelf.partition(f"{account}#{kind}")
+            for kind in ("RECS", "CALLS", "CONFS", "TRS", "NUMBERS", "APPS")
         ]
         keys: list[Any] = list(self.foreign.services.api_keys.list(account, PageRequest()).items)
         return [self.foreign.partition(scene.call), self.foreign.partition(scene.conference), *lists, keys]

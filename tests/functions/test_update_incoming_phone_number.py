@@ -7,7 +7,7 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.phone_number import PhoneNumber
 from tests.client import FunctionClient
-from tests.functions import expected
+from tests.functions import expected, url_settings
 from tests.functions.stage import Clock, Stage, Wire, assert_answer, assert_error, assert_refused
 
 NUMBERS = "IncomingPhoneNumbers"
@@ -51,24 +51,8 @@ def test_changes_nothing_without_a_setting(
 
 def test_an_empty_value_clears_a_setting(client: FunctionClient, stage: Stage, clock: Clock) -> None:
     """Empty URLs are null, an empty method is POST, and an empty name is the formatted number."""
-    number = stage.phone_number(
-        friendly_name="Hotline",
-        voice_url=VOICE,
-        voice_method="GET",
-        voice_fallback_url=VOICE,
-        voice_fallback_method="GET",
-        status_callback=VOICE,
-        status_callback_method="GET",
-        sms_url=VOICE,
-        sms_method="GET",
-        sms_fallback_url=VOICE,
-        sms_fallback_method="GET",
-    )
-    names = (
-        "FriendlyName", "VoiceUrl", "VoiceMethod", "VoiceFallbackUrl", "VoiceFallbackMethod", "StatusCallback",
-        "StatusCallbackMethod", "SmsUrl", "SmsMethod", "SmsFallbackUrl", "SmsFallbackMethod", "VoiceApplicationSid",
-        "SmsApplicationSid",
-    )  # fmt: skip
+    number = stage.phone_number(friendly_name="Hotline", **url_settings.FIELDS)
+    names = ("FriendlyName", *url_settings.FORM, "VoiceApplicationSid", "SmsApplicationSid")
     answer = client.post(NUMBERS, sid(client, number), form=dict.fromkeys(names, ""))
     last = number.number[8:]
     cleared = PhoneNumber(number.account, number.id, number.number, f"(202) 555-{last}", 2, clock.seconds)

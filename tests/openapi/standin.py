@@ -97,6 +97,10 @@ class StandIn:
         """Create a phone number."""
         return {"PhoneNumberSid": self.control("numbers", phone_number=new_number())["sid"][self.dialect]}
 
+    def application(self) -> dict[str, str]:
+        """Create an application."""
+        return {"ApplicationSid": self.control("applications")["sid"][self.dialect]}
+
     def conference(self) -> dict[str, str]:
         """Create a conference with two participants and a recording in progress; `Other` is the second call."""
         made = self.control("conferences", record=True)

@@ -103,7 +103,7 @@ class _Run:
     def _resources(self, operation: Any) -> dict[str, str]:
         standin, path, method = self._standin, operation.path, operation.method.upper()
         in_conference = "/Conferences/" in path
-        if "/IncomingPhoneNumbers/" in path or "/Keys/" in path:
+        if "/Applications/" in path or "/IncomingPhoneNumbers/" in path or "/Keys/" in path:
             return self._of_account(path, method)
         if method == "DELETE" and "/Participants/" not in path:
             return standin.finished_conference_recording() if in_conference else standin.finished_call_recording()
@@ -116,6 +116,8 @@ class _Run:
         return self._conference if in_conference else self._call
 
     def _of_account(self, path: str, method: str) -> dict[str, str]:
+        if "/Applications/" in path:
+            return self._standin.application()
         if "/IncomingPhoneNumbers/" in path:
             return self._standin.phone_number()
         return self._standin.key() if method == "DELETE" else self._key

@@ -197,14 +197,28 @@ def test_after_an_unknown_account_is_404(anonymous: ControlClient) -> None:
 
 def test_without_a_file_there_are_no_fixtures(anonymous: ControlClient) -> None:
     """Without a fixtures file, each kind is an empty list."""
-    empty: dict[str, Any] = {"calls": [], "conferences": [], "recordings": [], "keys": [], "numbers": []}
+    empty: dict[str, Any] = {
+        "calls": [],
+        "conferences": [],
+        "recordings": [],
+        "keys": [],
+        "applications": [],
+        "numbers": [],
+    }
     answer = anonymous.get("/fixtures")
     assert (answer.status, answer.body) == (200, {"fixtures": empty})
 
 
 def test_fixtures_are_those_of_an_account(anonymous: ControlClient, control: ControlClient) -> None:
     """The list of fixtures is that of the account of the query; an unknown account is 404."""
-    empty: dict[str, Any] = {"calls": [], "conferences": [], "recordings": [], "keys": [], "numbers": []}
+    empty: dict[str, Any] = {
+        "calls": [],
+        "conferences": [],
+        "recordings": [],
+        "keys": [],
+        "applications": [],
+        "numbers": [],
+    }
     assert control.get("/fixtures").body == {"fixtures": empty}
     answer = anonymous.get("/fixtures", account="AC" + "0f" * 16)
     assert (answer.status, answer.body) == (
@@ -228,7 +242,14 @@ def test_each_account_has_its_fixtures() -> None:
         body = sids.body(account)
         return {kind: [each["sid"]["twilio"][2:] for each in entries] for kind, entries in body.items()}
 
-    empty: dict[str, list[str]] = {"calls": [], "conferences": [], "recordings": [], "keys": [], "numbers": []}
+    empty: dict[str, list[str]] = {
+        "calls": [],
+        "conferences": [],
+        "recordings": [],
+        "keys": [],
+        "applications": [],
+        "numbers": [],
+    }
     assert found("a" * 32) == {**empty, "recordings": [ids[1], ids[0]]}
     assert found("b" * 32) == {**empty, "calls": [ids[3]], "recordings": [ids[2]]}
     assert found(None) == {**empty, "calls": [ids[3]], "recordings": [ids[1], ids[2], ids[0]]}

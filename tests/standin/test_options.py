@@ -65,7 +65,7 @@ def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, 
                 break
         else:
             raise AssertionError("\n".join(output))
-        kinds = ("api_key ", "phone_number ", "call ", "conference ", "recording ")
+        kinds = ("api_key ", "application ", "phone_number ", "call ", "conference ", "recording ")
         created = [line for line in output if line.startswith(kinds)]
         port = int(ready["url"].rpartition(":")[2])
         yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, output), created
@@ -338,7 +338,8 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
     assert kinds == ["call", *["conference"] * 4, *["recording"] * 4]
     own = [line.split()[1] for line in created]
     assert {kind: [each["sid"]["twilio"] for each in entries] for kind, entries in listed.items()} == {
-        "calls": own[:1], "conferences": own[1:5], "recordings": [*own[6:], own[5]], "keys": [], "numbers": [],
+        "calls": own[:1], "conferences": own[1:5], "recordings": [*own[6:], own[5]], "keys": [], "applications": [],
+        "numbers": [],
     }  # fmt: skip
     ready = json.loads(standin.lines[-1].removeprefix("TAPEDECK_READY "))
     assert (list(ready), ready["fixtures"]) == (["url", "https_url", "ca_file", "fixtures"], listed)

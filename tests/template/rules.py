@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
-from tapedeck.http.routes import ACCOUNTS, ENGINE_ROUTES, PREFIXES, SHAPES, SUFFIX
+from tapedeck.http.routes import ACCOUNTS, ENGINE_ROUTES, PREFIXES, SHAPES, SUFFIX, TELEPHONY_ONLY
 from tests.client import ROOT
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, mentions, target
 
@@ -71,6 +71,22 @@ def routes_match_the_code(stack: Stack) -> Iterator[str]:
         yield f"no route {method} {path}"
     for method, path in sorted(routes.keys() - expected):
         yield f"no shape for {method} {path}"
+
+
+def telephony_decides_which_functions_exist(stack: Stack) -> Iterator[str]:
+    """The functions of the paths that need `Telephony` exist only with it, and `$default` knows the parameter.
+
+    Reading any other path never needs it.
+    """
+    for (method, path), function in stack.routes().items():
+        shape = path.partition("{AccountSid}/")[2].removesuffix(SUFFIX)
+        condition = stack.resources[function].get("Condition")
+        if shape in TELEPHONY_ONLY and condition != "HasTelephony":
+            yield f"{function} is always there"
+        if method == "GET" and shape in SHAPES and shape not in TELEPHONY_ONLY and condition is not None:
+            yield f"{function} is not always there"
+    if stack.properties("DefaultFunction")["Environment"]["Variables"].get("TELEPHONY") != {"Ref": "Telephony"}:
+        yield "DefaultFunction does not know Telephony"
 
 
 def a_function_has_one_route(stack: Stack) -> Iterator[str]:
@@ -431,6 +447,7 @@ def functions_are_uniform(stack: Stack) -> Iterator[str]:
 RULES: Final[tuple[Rule, ...]] = (
     policies_have_no_wildcards,
     routes_match_the_code,
+    telephony_decides_which_functions_exist,
     a_function_has_one_route,
     invoke_permissions_match_routes,
     routes_can_be_deployed,

@@ -86,6 +86,11 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "get_incoming_phone_number": {200, 401, 404},
     "update_incoming_phone_number": {200, 400, 401, 404, 422},
     "delete_incoming_phone_number": {204, 401, 404},
+    "list_applications": {200, 400, 401, 404, 422},
+    "create_application": {201, 400, 401, 404, 422},
+    "get_application": {200, 401, 404},
+    "update_application": {200, 400, 401, 404, 422},
+    "delete_application": {204, 401, 404},
     "default": {404, 405},
     "fetch_document": {200, 401, 403, 404, 422, 503},
     "open_engine_session": {200, 401, 409, 422, "ended"},
@@ -207,6 +212,7 @@ def test_roles_grant_exactly_what_the_functions_use(
         _use_participants(mine, other)
         _use_keys(mine, other)
         _use_phone_numbers(mine, other)
+        _use_applications(mine, other)
         _use_call_updates(mine)
         mine.get("Nothing")
     _use_accounts(recorder)
@@ -458,6 +464,26 @@ def _use_phone_numbers(mine: FunctionClient, other: FunctionClient) -> None:
             mine.post(*numbers, each, form=change)
         for _ in range(2):
             mine.delete(*numbers, each)
+
+
+def _use_applications(mine: FunctionClient, other: FunctionClient) -> None:
+    """Run every branch of the functions for applications."""
+    applications, unknown = ("Applications",), mine.sid(ResourceType.APPLICATION, mine.account)
+    for path in (mine.path(*applications), mine.path(*applications, unknown)):
+        for method in ("GET", "POST", "DELETE"):
+            mine.request(method, path, authorization=_MALFORMED_CREDENTIALS)
+            mine.request(method, path.replace(mine.base, other.base), form={"FriendlyName": "Reception"})
+    made = mine.post(*applications, form={"FriendlyName": "Reception"}).body["sid"]
+    for form in ({}, {"FriendlyName": "x" * 65}):
+        mine.post(*applications, form=form)
+    for query in ({}, {"PageSize": "0"}, {"FriendlyName": "Reception"}):
+        mine.get(*applications, **query)
+    for each in (made, unknown):
+        mine.get(*applications, each)
+        for change in ({"FriendlyName": "Reception", "VoiceUrl": "https://example.com/"}, {"VoiceMethod": "x"}, None):
+            mine.post(*applications, each, form=change)
+        for _ in range(2):
+            mine.delete(*applications, each)
 
 
 def _use_call_updates(mine: FunctionClient) -> None:

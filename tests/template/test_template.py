@@ -82,6 +82,18 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         rules.policies_have_no_wildcards, "a managed policy",
         lambda stack: stack.role("GetCallFunction")["ManagedPolicyArns"].append("arn:aws:iam::aws:policy/ReadOnly"),
     ),
+    (
+        rules.telephony_decides_which_functions_exist, "one of its functions that is always there",
+        lambda stack: stack.resources["ListApplicationsFunction"].pop("Condition"),
+    ),
+    (
+        rules.telephony_decides_which_functions_exist, "another one that needs it",
+        lambda stack: stack.resources["GetCallFunction"].update(Condition="HasTelephony"),
+    ),
+    (
+        rules.telephony_decides_which_functions_exist, "no variable of $default",
+        lambda stack: _variables(stack, "DefaultFunction").pop("TELEPHONY"),
+    ),
     (rules.routes_match_the_code, "a missing route", lambda stack: _paths(stack).pop(_CALL)),
     (rules.routes_match_the_code, "no $default", lambda stack: _paths(stack).pop("/$default")),
     (

@@ -20,7 +20,7 @@ from tapedeck.domain.telephone import formatted
 BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
 quick = settings(max_examples=100, deadline=None, database=None)
 IDS = st.integers(min_value=0, max_value=2**128 - 1).map(lambda number: f"{number:032x}")
-FORMS = {"twilio": r"(AC|CA|CF|PN|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}
+FORMS = {"twilio": r"(AC|AP|CA|CF|PN|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}
 
 
 @BOTH

@@ -22,6 +22,9 @@ PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
         ("Keys/x/y", False),
         ("Conferences/x.json/Recordings/y", True),
         ("Messages/x", False),
+        ("Applications", True),
+        ("Applications/x", True),
+        ("Applications/x/y", False),
         ("Calls/x/Participants", False),
         ("Calls/x/Recordings/y/z", False),
         ("calls/x", False),
@@ -32,6 +35,15 @@ PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
 def test_knows_paths(prefix: str, suffix: str, path: str, *, known: bool) -> None:
     """A path is known by its shape, under both prefixes, with and without `.json`."""
     assert is_known(f"{prefix}/Accounts/a/{path}{suffix}") == known
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(
+    ("path", "known"), [("Applications", False), ("Applications/x.json", False), ("IncomingPhoneNumbers", True)]
+)
+def test_knows_fewer_paths_without_telephony(prefix: str, path: str, *, known: bool) -> None:
+    """Without `Telephony` there are no applications."""
+    assert is_known(f"{prefix}/Accounts/a/{path}", has_telephony=False) == known
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

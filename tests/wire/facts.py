@@ -22,6 +22,7 @@ _RESOURCES: Final = (
     "account",
     "key",
     "phone_number",
+    "application",
 )
 
 

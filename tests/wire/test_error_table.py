@@ -31,9 +31,11 @@ SIDS = {
         "transcription": f"TR{'4' * 32}",
         "key": f"SK{'5' * 32}",
         "phone number": f"PN{'6' * 32}",
+        "application": f"AP{'7' * 32}",
     },
     "signalwire": dict.fromkeys(
-        ("call", "conference", "recording", "transcription", "phone number"), "11111111-1111-4111-8111-111111111111"
+        ("call", "conference", "recording", "transcription", "phone number", "application"),
+        "11111111-1111-4111-8111-111111111111",
     ),
 }
 MORE_INFO = {

@@ -20,6 +20,8 @@ NONE: Final = "—"
 """What a cell has if the dialect has no such error."""
 
 REQUIRED: Final[Mapping[str, Mapping[str, str]]] = {
+    "create_application": {"FriendlyName": "Reception"},
+    "update_application": {"FriendlyName": "Reception"},
     "create_incoming_phone_number": {"PhoneNumber": "+12025550143"},
     "create_participant": {"From": "+12025550143", "To": "+12025550178"},
     "update_call_recording": {"Status": "paused"},

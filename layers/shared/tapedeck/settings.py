@@ -57,6 +57,8 @@ class Settings:
 
     `confirm_updates` applies to accounts without their own setting (C-225): which updates of recordings are answered
     only after the media engine has confirmed them, within `confirm_within_ms`.
+
+    `has_telephony` says for unknown paths whether the functions exist that need an engine with markup.
     """
 
     service: str
@@ -87,6 +89,7 @@ class Settings:
     max_call_hours: int = 24
     confirm_updates: ConfirmUpdates = ConfirmUpdates.PAUSE
     confirm_within_ms: int = 2500
+    has_telephony: bool = False
 
     @property
     def refused_secrets(self) -> frozenset[str]:
@@ -151,6 +154,7 @@ class Settings:
             max_call_hours=int(variables.get("MAX_CALL_HOURS", "24")),
             confirm_updates=ConfirmUpdates(variables.get("CONFIRM_UPDATES", ConfirmUpdates.PAUSE)),
             confirm_within_ms=confirm_within_ms,
+            has_telephony=variables.get("TELEPHONY", "false") == "true",
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -30,25 +30,25 @@ from tapedeck.ports.clock import Clock
 from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
-from tapedeck_standin.app.dispatch import Application
+from tapedeck_standin.app.dispatch import Dispatcher
 from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
+from tapedeck_standin.app.queues import MAX_ATTEMPTS, Queues
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.aws.account_queues import AccountQueues, AccountQueueSource
+from tapedeck_standin.aws.account_queues import AccountQueueSource
 from tapedeck_standin.aws.backend import DATABASE, Backend
 from tapedeck_standin.aws.event_filter import Accepts, compile_filters
 from tapedeck_standin.aws.event_sources import Handler, StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
 from tapedeck_standin.aws.keys import MemoryKeys
 from tapedeck_standin.aws.open_work import AccountDeliveries, AccountPendingWork, OpenWork, account_of, narrowed
-from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
-from tapedeck_standin.aws.standard_queue_source import send_bodies
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.table_stream import Changes
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
 from tapedeck_standin.clock import VirtualClock, working_for
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
+from tapedeck_standin.control.applications import ApplicationRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures, FixtureSids
@@ -79,12 +79,6 @@ from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
 from tapedeck_standin.telephony.upload_wire import UploadWire
-
-MAX_ATTEMPTS: Final = 5
-"""Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
-
-RETENTION_SECONDS: Final = 14 * 86_400
-"""Time for which a message is kept, also in the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +121,7 @@ def build_application(
     port: int,
     backend: Backend,
     setting: AppOptions = AppOptions(),
-) -> Application:
+) -> Dispatcher:
     """Build the gateway, the control API and the simulated media engine, all on one virtual clock.
 
     Args:
@@ -217,7 +211,10 @@ def build_application(
     registry = AccountRegistry(account_data, account)
 
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
-    phone_numbers = PhoneNumberRoutes(api_services.phone_numbers, registry)
+    applications, phone_numbers = (
+        ApplicationRoutes(api_services.applications, registry),
+        PhoneNumberRoutes(api_services.phone_numbers, registry),
+    )
 
     def forget(account_id: str) -> None:
         # The default account has its number again after a reset.
@@ -259,6 +256,7 @@ def build_application(
         ).routes,
         EngineRoutes(engines, standard_queues, registry).routes,
         api_keys.routes,
+        applications.routes,
         phone_numbers.routes,
     ]
     control = ControlRouter(
@@ -282,48 +280,19 @@ def build_application(
         # No engine need be alive: what a file describes exists when the stand-in is ready.
         recordings = Recordings(resources, clock)
         loader = FixtureLoader(
-            registry, telephony, recordings, api_keys.create, phone_numbers.create, scheduler.run, clock
-        )
+            registry, telephony, recordings, api_keys.create, applications.create, phone_numbers.create,
+            scheduler.run, clock,
+        )  # fmt: skip
         _create_fixtures(loader, setting.fixtures, setting.fixture_sids, report)
     phone_numbers.give_default(account)  # after the fixtures, one of which may be this number
     sqs = SqsWire(standard_queues, control.refusal_of)
     uploads = UploadWire(backend.media, clock)
     host_guard = HostGuard(setting.api_hosts, clock) if setting.api_hosts is not None else None
-    return Application(
+    return Dispatcher(
         api, ProxyRequests(setting.proxy_hosts), host_guard, control,
         StartPage(account, setting.public_token, control.routes, setting.ca_file),
         sqs, uploads, scheduler, confirmed_updates.notify, account, report,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Queues:
-    """In-process versions of the template's queues, by account."""
-
-    callbacks: AccountQueues[MemoryQueue]
-    finishing: AccountQueues[MemoryStandardQueue]
-
-    @classmethod
-    def create(cls, clock: VirtualClock, template: Template) -> "Queues":
-        """Create the queues, each with a dead-letter queue; the template defines the visibility timeouts."""
-        visibility_seconds = template.visibility("FinishingQueue")
-
-        def make_callbacks(own_clock: Clock, account: str) -> MemoryQueue:
-            # No visibility timeout: advancing the clock during a delivery must not cause a second one.
-            make = partial(MemoryQueue, own_clock, visibility_seconds=None, max_receives=MAX_ATTEMPTS)
-            dead = make(name=f"callbacks-{account}-dead.fifo", dead_letters=None)
-            return make(name=f"callbacks-{account}.fifo", dead_letters=dead)
-
-        def make_finishing(own_clock: Clock, account: str) -> MemoryStandardQueue:
-            make = partial(MemoryStandardQueue, own_clock, retention_seconds=RETENTION_SECONDS)
-            return make(
-                name=f"finishing-{account}", visibility_seconds=visibility_seconds, max_receives=MAX_ATTEMPTS,
-                dead_letters=make(name=f"finishing-{account}-dead"),
-            )  # fmt: skip
-
-        return cls(
-            AccountQueues(make_callbacks, MemoryQueue.send, clock), AccountQueues(make_finishing, send_bodies, clock)
-        )
 
 
 def _engine_clock(clock: VirtualClock, engine: EngineMode) -> Clock:

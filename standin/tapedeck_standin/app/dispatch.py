@@ -30,7 +30,7 @@ _START_PAGES: Final = frozenset({"/", ROOT, f"{ROOT}/"})
 _READ_METHODS: Final = frozenset({"CONNECT", "GET", "HEAD", "OPTIONS"})
 
 
-class Application:
+class Dispatcher:
     """Answers requests and logs one line for each.
 
     Args:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tapedeck.adapters.dynamodb.applications import applications_partition
 from tapedeck.adapters.dynamodb.client import DynamoDBTable, Item, from_attributes
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import deliveries_partition
@@ -92,7 +93,7 @@ class AccountData:
         return [item["SK"].removeprefix(_PARTICIPANT) for item in items]
 
     def clear(self, account: str) -> None:
-        """Delete calls, conferences, recordings and phone numbers of an account, with everything that belongs to them.
+        """Delete calls, conferences, recordings, numbers and applications of an account, with all that belongs to them.
 
         Includes participants, callback deliveries, transcriptions and media; credentials are kept. Starts from the
         account's lists, because a scan would read all accounts.
@@ -118,6 +119,7 @@ class AccountData:
                 yield from map(_key, self._partition(name_partition(account, name)))
         for resource_id in {row["SK"] for row in rows}:
             yield from map(_key, self._partition(deliveries_partition(account, resource_id)))
+        yield from map(_key, self._partition(applications_partition(account)))
         for number in self._partition(phone_numbers_partition(account)):
             yield _key(number)
             yield _key(number_key(number["number"]))

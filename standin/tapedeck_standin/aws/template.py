@@ -92,8 +92,8 @@ class Template:
         """Return the environment variables of one function, or of all functions merged.
 
         Args:
-            values: values of references by logical id. Defaults: a parameter's default, the logical id of a queue or
-                bus, and ORIGIN for the API.
+            values: values of references by logical id. Defaults: a parameter's default (`true` for `Telephony`), the
+                logical id of a queue or bus, and ORIGIN for the API.
             function: the logical id of the function; None: all functions.
 
         Raises:
@@ -112,6 +112,7 @@ class Template:
                 for name, parameter in self.content.get("Parameters", {}).items()
                 if "Default" in parameter
             },
+            "Telephony": "true",  # as `routes`, which has the functions of every condition
             **values,
         }
         functions = self.resources(_FUNCTION)

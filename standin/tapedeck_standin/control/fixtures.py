@@ -1,4 +1,4 @@
-"""Fixtures: keys, phone numbers, calls, conferences and recordings of a YAML file, in the control API's format."""
+"""Fixtures: keys, numbers, applications, calls, conferences and recordings of a YAML file, as in the control API."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidState, NameInUse
 from tapedeck.domain.phone_number import PhoneNumber
@@ -18,7 +19,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.operations.api_keys import NewApiKey
 from tapedeck.operations.recordings import Recordings, StartRecording
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.control.number_schemas import CreatePhoneNumberRequest
+from tapedeck_standin.control.number_schemas import CreateApplicationRequest, CreatePhoneNumberRequest
 from tapedeck_standin.control.requests import AccountRegistry, ControlError
 from tapedeck_standin.control.schemas import (
     ControlRequest,
@@ -75,6 +76,7 @@ class Fixtures(BaseModel):
     conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
     keys: Annotated[tuple[ApiKeyFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
+    applications: Annotated[tuple[CreateApplicationRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     numbers: Annotated[tuple[CreatePhoneNumberRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
 
     @classmethod
@@ -141,6 +143,7 @@ _KINDS: Final = {
     ResourceType.CONFERENCE: "conferences",
     ResourceType.RECORDING: "recordings",
     ResourceType.API_KEY: "keys",
+    ResourceType.APPLICATION: "applications",
     ResourceType.PHONE_NUMBER: "numbers",
 }
 
@@ -153,6 +156,7 @@ class FixtureLoader:
         telephony: creates calls and conferences.
         recordings: starts and stops recordings, as API clients do.
         create_key: creates API keys.
+        create_application: creates applications.
         create_number: creates phone numbers.
         run: runs all background work that is due.
         clock: is advanced by the duration of each recording.
@@ -164,6 +168,7 @@ class FixtureLoader:
         telephony: Telephony,
         recordings: Recordings,
         create_key: Callable[[CreateApiKeyRequest], NewApiKey],
+        create_application: Callable[[CreateApplicationRequest], Application],
         create_number: Callable[[CreatePhoneNumberRequest], PhoneNumber],
         run: Callable[[], object],
         clock: VirtualClock,
@@ -172,19 +177,23 @@ class FixtureLoader:
         self._telephony = telephony
         self._recordings = recordings
         self._create_key = create_key
+        self._create_application = create_application
         self._create_number = create_number
         self._run = run
         self._clock = clock
 
     def create(self, fixtures: Fixtures) -> list[CreatedResource]:
-        """Create all resources: API keys, phone numbers, calls, conferences, then recordings, each in the file's order.
+        """Create all resources, each kind in the file's order.
+
+        First API keys and applications, then phone numbers, calls, conferences, and recordings last.
 
         Raises:
             InvalidFixtures: the fixtures contradict each other.
         """
         calls: list[tuple[str, str]] = []
         conferences_by_name: dict[tuple[str, str | None], str] = {}
-        made = [*self._make_keys(fixtures.keys), *self._make_numbers(fixtures.numbers)]
+        made = [*self._make_keys(fixtures.keys), *self._make_applications(fixtures.applications)]
+        made += self._make_numbers(fixtures.numbers)
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
         ended = {place for place, fixture in enumerate(fixtures.calls, 1) if fixture.status is CallStatus.COMPLETED}
         for place, fixture in enumerate(fixtures.calls, 1):
@@ -217,6 +226,11 @@ class FixtureLoader:
                 yield CreatedResource(account, ResourceType.API_KEY, self._create_key(fixture).key)
             except ControlError as error:
                 raise InvalidFixtures(f"keys.{place}.{error.field}: {error.message}") from error
+
+    def _make_applications(self, fixtures: Sequence[CreateApplicationRequest]) -> Iterator[CreatedResource]:
+        for place, fixture in enumerate(fixtures):
+            account = self._account(fixture, f"applications.{place}")
+            yield CreatedResource(account, ResourceType.APPLICATION, self._create_application(fixture).id)
 
     def _make_numbers(self, fixtures: Sequence[CreatePhoneNumberRequest]) -> Iterator[CreatedResource]:
         for place, fixture in enumerate(fixtures):

@@ -22,7 +22,7 @@ from tapedeck.adapters.dynamodb.items import (
     recording_from,
     recording_key,
 )
-from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable, number_key, phone_numbers_partition
+from tapedeck.adapters.dynamodb.phone_numbers import number_key, phone_numbers_partition
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
 from tapedeck.domain.account import VOICE, ConfirmUpdates
@@ -49,7 +49,7 @@ from tapedeck_standin.samples.callbacks import (
     delivery_of_absent,
     failed_batch,
 )
-from tapedeck_standin.samples.phone_numbers import sample_phone_numbers
+from tapedeck_standin.samples.phone_numbers import seed_numbers_and_applications
 from tapedeck_standin.telephony.audio import Part, make_wav
 
 NOON: Final = 1_748_779_200
@@ -143,8 +143,7 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, encryptor: Encryptor) -> No
         delivery_of_absent(captured.recording(SILENT)),
     ):
         DeliveryTable(captured).put(delivery)
-    for number in sample_phone_numbers(OTHER_ACCOUNT):
-        PhoneNumberTable(captured).put_phone_number(number)
+    seed_numbers_and_applications(captured, OTHER_ACCOUNT)
     captured.transact([Write({"PK": "ENGINES", "SK": STANDIN_ENGINE}, item=_presence())])
     added = _other_keys(dynamodb, settings.recordings_table, captured.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])

@@ -25,7 +25,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import EvidenceHead, Parent, ParentKind, Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.http.endpoint import ApiServices
+from tapedeck.http.services import ApiServices
 from tapedeck.ports.clock import Clock
 from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.aws.account_data import AccountData

@@ -11,7 +11,8 @@ from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.bootstrap.environment import Environment, current_environment
-from tapedeck.http.endpoint import ApiServices, Endpoint, Handler
+from tapedeck.http.endpoint import Endpoint, Handler
+from tapedeck.http.services import ApiServices
 from tapedeck.operations.authentication import AccountRules, Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tapedeck.dialects.forms.media import GetAudio
     from tapedeck.operations.account_details import AccountDetails
     from tapedeck.operations.api_keys import ApiKeys
+    from tapedeck.operations.applications import Applications
     from tapedeck.operations.confirmations import Confirmations
     from tapedeck.operations.engine_rules import EngineRules
     from tapedeck.operations.lists import Lists
@@ -125,6 +127,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
         forwarder=environment.forwarder,
+        has_telephony=settings.has_telephony,
         make_confirmations=cache(make_confirmations),
         make_media=cache(make_media),
         make_lists=cache(make_lists),
@@ -132,6 +135,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         make_transcriptions=cache(make_transcriptions),
         make_api_keys=cache(make_api_keys),
         make_phone_numbers=cache(partial(_make_phone_numbers, database, now)),
+        make_applications=cache(partial(_make_applications, database, now)),
         make_account_details=cache(make_account_details),
     )
 
@@ -141,6 +145,13 @@ def _make_phone_numbers(database: DynamoDBTable, clock: "Clock") -> "PhoneNumber
     from tapedeck.operations.phone_numbers import PhoneNumbers  # noqa: PLC0415
 
     return PhoneNumbers(PhoneNumberTable(database), clock)
+
+
+def _make_applications(database: DynamoDBTable, clock: "Clock") -> "Applications":
+    from tapedeck.adapters.dynamodb.applications import ApplicationTable  # noqa: PLC0415
+    from tapedeck.operations.applications import Applications  # noqa: PLC0415
+
+    return Applications(ApplicationTable(database), clock)
 
 
 def build_admin_services(environment: Environment) -> "AdminServices":

@@ -18,6 +18,7 @@ from tapedeck.dialects.errors import (
 from tapedeck.dialects.formatting import Body
 from tapedeck.dialects.warnings import CALLBACK_WARNINGS
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, TapedeckError
@@ -41,6 +42,7 @@ class ResourceType(StrEnum):
     TRANSCRIPTION = "TR"
     API_KEY = "SK"
     PHONE_NUMBER = "PN"
+    APPLICATION = "AP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Dialect(ABC):
     accepts_json_bodies: ClassVar[bool]
     """Whether a JSON body is accepted in place of a form."""
     created_status: ClassVar[int]
-    """The HTTP status of a response that created a resource, except a phone number: 201 in both dialects (C-358)."""
+    """The HTTP status of a response that created a resource; a phone number or an application is 201 (C-358)."""
     supports_current_alias: ClassVar[bool]
     """Whether `Twilio.CURRENT` is accepted in place of a recording's SID."""
     supports_friendly_name_lookup: ClassVar[bool]
@@ -168,6 +170,10 @@ class Dialect(ABC):
     @abstractmethod
     def phone_number(self, phone_number: PhoneNumber) -> Body:
         """Render a phone number."""
+
+    @abstractmethod
+    def application(self, application: Application) -> Body:
+        """Render an application."""
 
     @abstractmethod
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:

@@ -22,6 +22,11 @@ def snake_case(name: str) -> str:
     return _CAPITAL.sub("_", name).lower()
 
 
+def fields_of(resource: object, names: str) -> Body:
+    """Return the values of a resource's fields by name, in the order of the names, which spaces separate."""
+    return {name: getattr(resource, name) for name in names.split()}
+
+
 def rfc2822(seconds: int) -> str:
     """Format seconds since the epoch as `Tue, 25 Sep 2018 23:00:00 +0000`: always English and UTC."""
     at = time.gmtime(seconds)

@@ -1,25 +1,19 @@
 """An incoming phone number: one account of the deployment holds it, and it says where instructions come from."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tapedeck.domain.identity import created_at
-
-PhoneNumberSettings = Mapping[str, str | bool | None]
-"""The fields of a phone number that a client may set, by name; each with its new value."""
+from tapedeck.domain.url_settings import UrlSettings
 
 _EXACT: Final = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _PATTERN: Final = re.compile(r"\+?[0-9*]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneNumber:
-    """A phone number in E.164 form that an account holds; `updated` is in seconds since the epoch.
-
-    A URL is absolute, or None if there is none; a method is GET or POST.
-    """
+class PhoneNumber(UrlSettings):
+    """A phone number in E.164 form that an account holds; `updated` is in seconds since the epoch."""
 
     account: str
     id: str
@@ -27,17 +21,6 @@ class PhoneNumber:
     friendly_name: str
     version: int
     updated: int
-    voice_url: str | None = None
-    voice_method: str = "POST"
-    voice_fallback_url: str | None = None
-    voice_fallback_method: str = "POST"
-    voice_caller_id_lookup: bool = False
-    status_callback: str | None = None
-    status_callback_method: str = "POST"
-    sms_url: str | None = None
-    sms_method: str = "POST"
-    sms_fallback_url: str | None = None
-    sms_fallback_method: str = "POST"
 
     @property
     def created(self) -> int:

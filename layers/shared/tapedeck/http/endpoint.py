@@ -7,14 +7,12 @@ one log line per request.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
-from tapedeck.dialects.errors import find_answers
 from tapedeck.dialects.forms.parameters import Parameters
 from tapedeck.domain.account import RequestCredentials
 from tapedeck.domain.errors import (
-    ConferenceOverForParticipant,
     InvalidParameter,
     MethodNotAllowed,
     NotAuthenticated,
@@ -25,6 +23,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth
 from tapedeck.http.engine_refusal import refuse_unrouted
+from tapedeck.http.existence import check_exists
 from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, dialect_of, parse_resource_path, suffix_of
@@ -37,93 +36,12 @@ from tapedeck.http.routes import (
     methods_of,
     split,
 )
-from tapedeck.observability import CanonicalLog, begin_invocation
+from tapedeck.http.services import ApiServices
+from tapedeck.observability import begin_invocation
 from tapedeck.operations.authentication import Authenticator
-from tapedeck.operations.calls import Calls
-from tapedeck.operations.conferences import Conferences
-from tapedeck.operations.recordings import Current, Recordings
-from tapedeck.ports.clock import Clock
-from tapedeck.ports.forwarding import Forwarder
-
-if TYPE_CHECKING:
-    from tapedeck.operations.account_details import AccountDetails
-    from tapedeck.operations.api_keys import ApiKeys
-    from tapedeck.operations.confirmations import Confirmations
-    from tapedeck.operations.lists import Lists
-    from tapedeck.operations.media import Media
-    from tapedeck.operations.participants import Participants
-    from tapedeck.operations.phone_numbers import PhoneNumbers
-    from tapedeck.operations.transcriptions import Transcriptions
-
-_NOT_FOUND: Final = 404
 
 FormT = TypeVar("FormT", bound=Parameters)
 Event = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServices:
-    """The services that HTTP handlers use."""
-
-    calls: Calls
-    conferences: Conferences
-    recordings: Recordings
-    authenticator: Authenticator
-    log: CanonicalLog
-    clock: Clock
-    media_inline_bytes: int
-    """Maximum bytes of audio in a response; larger audio is answered with a redirect."""
-    forwarder: Forwarder
-
-    # Created at first use: most functions need none of them, and importing them slows the cold start.
-    make_confirmations: "Callable[[], Confirmations]"
-    make_media: "Callable[[], Media]"
-    make_lists: "Callable[[], Lists]"
-    make_participants: "Callable[[], Participants]"
-    make_transcriptions: "Callable[[], Transcriptions]"
-    make_api_keys: "Callable[[], ApiKeys]"
-    make_phone_numbers: "Callable[[], PhoneNumbers]"
-    make_account_details: "Callable[[], AccountDetails]"
-
-    @property
-    def confirmations(self) -> "Confirmations":
-        """The waits for media engines."""
-        return self.make_confirmations()
-
-    @property
-    def media(self) -> "Media":
-        """The audio of recordings."""
-        return self.make_media()
-
-    @property
-    def lists(self) -> "Lists":
-        """The lists of accounts, calls and conferences."""
-        return self.make_lists()
-
-    @property
-    def participants(self) -> "Participants":
-        """The participants of conferences."""
-        return self.make_participants()
-
-    @property
-    def transcriptions(self) -> "Transcriptions":
-        """The transcriptions of recordings."""
-        return self.make_transcriptions()
-
-    @property
-    def api_keys(self) -> "ApiKeys":
-        """The API keys of accounts."""
-        return self.make_api_keys()
-
-    @property
-    def phone_numbers(self) -> "PhoneNumbers":
-        """The phone numbers of accounts."""
-        return self.make_phone_numbers()
-
-    @property
-    def account_details(self) -> "AccountDetails":
-        """The accounts themselves."""
-        return self.make_account_details()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +139,7 @@ class Endpoint:
                     fields = parameters.read(given, dialect)
                 except InvalidParameter as error:
                     # A missing resource takes precedence over an invalid parameter.
-                    _check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
+                    check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 reply = respond(
                     Request(
@@ -240,7 +158,7 @@ class Endpoint:
 
     def unrouted(
         self, operation: str
-    ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
+    ) -> Callable[[Callable[[ApiServices, HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of requests without a route.
 
         Below an account, and at the list of accounts, they need credentials (401), which are not checked (C-9). A path
@@ -248,13 +166,19 @@ class Endpoint:
         public is forwarded without credentials. Paths of the engine protocol are refused in its own form (C-190).
         """
 
-        def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
+        def decorate(
+            handler: Callable[[ApiServices, HttpRequest], Response],
+        ) -> Callable[[Event, object], dict[str, Any]]:
             def answer(
                 services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
                 if is_engine_path(http.path):
                     return refuse_unrouted(http.method, http.path)
-                if http.has_doubled_slashes and http.domain and http.method in methods_of(http.path):
+                if (
+                    http.has_doubled_slashes
+                    and http.domain
+                    and http.method in methods_of(http.path, has_telephony=services.has_telephony)
+                ):
                     if not (dialect.media_urls_are_public and is_audio(http.method, http.path)):
                         parse_basic_auth(http.headers.get("authorization"))
                     reply = forward(http, services.forwarder)
@@ -263,7 +187,7 @@ class Endpoint:
                 parts = split(http.path)
                 if (parts is not None and parts[0]) or is_list_of_accounts(http.path):
                     parse_basic_auth(http.headers.get("authorization"))
-                return handler(http)
+                return handler(services, http)
 
             return self._run(operation, answer)
 
@@ -342,52 +266,3 @@ def _credentials_of(
             return RequestCredentials(account, uses_api_key=False, secret="")
         given = parse_basic_auth(http.headers.get("authorization"))
     return authenticate(given, authenticator, accepts_cached=accepts_cached)
-
-
-def _check_exists(
-    services: ApiServices, address: ResourcePath, dialect: Dialect, path_alias: PathAlias | None, *, deleted: bool
-) -> None:
-    """Read the resource of a path once; raises NotFound if it does not exist.
-
-    With `deleted`, a deleted recording counts as existing.
-    """
-    if path_alias == "deleted":
-        from tapedeck.domain.page import PageRequest  # noqa: PLC0415 - few functions need it
-
-        services.transcriptions.of_recording(
-            address.account, address.recording_id, PageRequest(1), deleted=dialect.supports_include_soft_deleted
-        )
-    elif path_alias == "name_or_new":
-        services.participants.find_dial_target(address.account, address.conference_or_name)
-    elif address.participant is not None:
-        _find_participant(services, address, dialect)
-    elif address.transcription is not None:
-        services.transcriptions.get(address.account, address.transcription)
-    elif isinstance(address.recording, Current):
-        services.recordings.require_parent(address.parent)
-    elif address.recording is not None and (address.call or address.conference) is not None:
-        services.recordings.get(address.parent, address.recording)
-    elif address.recording is not None:
-        services.recordings.find(address.account, address.recording, deleted=deleted)
-    elif address.conference is not None:
-        services.conferences.get(address.account, address.conference)
-    else:
-        _check_call_key_or_number(services, address)
-
-
-def _check_call_key_or_number(services: ApiServices, address: ResourcePath) -> None:
-    if address.call is not None:
-        services.calls.get(address.account, address.call)
-    elif address.api_key is not None:
-        services.api_keys.get(address.account, address.api_key)
-    elif address.phone_number is not None:
-        services.phone_numbers.get(address.account, address.phone_number)
-
-
-def _find_participant(services: ApiServices, address: ResourcePath, dialect: Dialect) -> None:
-    try:
-        services.participants.find(address.account, address.conference_id, address.participant_or_label)
-    except ConferenceOverForParticipant as error:
-        # The dialect decides whether a participant of an ended conference still exists.
-        if dialect.answer_for(find_answers(error)).status == _NOT_FOUND:
-            raise

@@ -39,6 +39,7 @@ class ResourcePath:
     transcription: str | None = None
     api_key: str | None = None
     phone_number: str | None = None
+    application: str | None = None
 
     @property
     def has_parent(self) -> bool:
@@ -118,12 +119,20 @@ class ResourcePath:
         return self.phone_number
 
     @property
+    def application_id(self) -> str:
+        """The id of the application; raises NotFound if the path has none."""
+        if self.application is None:
+            raise NotFound
+        return self.application
+
+    @property
     def sid(self) -> str | None:
         """The id of the last resource in the path; None if it is named by an alias."""
         if self.participant is not None:
             return self.participant if isinstance(self.participant, str) else None
         named = (
-            self.phone_number, self.api_key, self.transcription, self.recording, self.conference, self.call,
+            self.application, self.phone_number, self.api_key, self.transcription, self.recording, self.conference,
+            self.call,
         )  # fmt: skip
         return next((part for part in named if isinstance(part, str)), None)
 
@@ -163,6 +172,7 @@ def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAli
         segments.identifier(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
         segments.identifier(ResourceType.API_KEY, "KeySid"),
         segments.identifier(ResourceType.PHONE_NUMBER, "PhoneNumberSid"),
+        segments.identifier(ResourceType.APPLICATION, "ApplicationSid"),
     )
 
 

@@ -23,6 +23,8 @@ ACCOUNTS: Final = "Accounts"
 
 SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"GET"}),  # the account itself (C-156)
+    "Applications": frozenset({"GET", "POST"}),
+    "Applications/{ApplicationSid}": frozenset({"DELETE", "GET", "POST"}),
     "Calls": frozenset({"GET"}),  # C-29
     "Calls/{CallSid}": frozenset({"GET", "POST"}),
     "Calls/{CallSid}/Events": frozenset({"GET"}),  # C-137
@@ -54,6 +56,9 @@ TWILIO_ONLY: Final = frozenset(
 )
 """The paths that SignalWire's dialect does not know."""
 
+TELEPHONY_ONLY: Final = frozenset({"Applications", "Applications/{ApplicationSid}"})
+"""The paths that only a deployment with the parameter `Telephony` knows (C-384)."""
+
 ENGINE_ROOT: Final = "/engine"
 """Every path below this one belongs to the engine protocol, and to no dialect."""
 
@@ -67,7 +72,8 @@ ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {
 
 _SLASHES: Final = re.compile("/{2,}")
 _SPLIT: Final = tuple(
-    (tuple(shape.split("/")) if shape else (), methods, shape in TWILIO_ONLY) for shape, methods in SHAPES.items()
+    (tuple(shape.split("/")) if shape else (), methods, shape in TWILIO_ONLY, shape in TELEPHONY_ONLY)
+    for shape, methods in SHAPES.items()
 )
 
 
@@ -100,9 +106,9 @@ def is_engine_path(path: str) -> bool:
     return path == ENGINE_ROOT or path.startswith(f"{ENGINE_ROOT}/")
 
 
-def is_known(path: str) -> bool:
+def is_known(path: str, *, has_telephony: bool = True) -> bool:
     """Return whether this path supports any method in the dialect of its account."""
-    return bool(methods_of(path))
+    return bool(methods_of(path, has_telephony=has_telephony))
 
 
 def has_audio_suffix(path: str) -> bool:
@@ -120,8 +126,8 @@ def is_audio(method: str, path: str) -> bool:
     return has_audio_suffix(path) or (is_below_account and not path.endswith(SUFFIX))
 
 
-def methods_of(path: str) -> frozenset[str]:
-    """Return the methods that this path supports in the dialect of its account."""
+def methods_of(path: str, *, has_telephony: bool = True) -> frozenset[str]:
+    """Return the methods that this path supports in the dialect of its account, with or without `Telephony`."""
     if is_list_of_accounts(path):
         return frozenset({"GET"})
     parts = split(path)
@@ -131,9 +137,10 @@ def methods_of(path: str) -> frozenset[str]:
     is_signalwire = select_dialect(account, path) is SIGNALWIRE
     matches = (
         methods
-        for shape, methods, is_twilio_only in _SPLIT
+        for shape, methods, is_twilio_only, needs_telephony in _SPLIT
         if len(shape) == len(segments)
         and not (is_signalwire and is_twilio_only)
+        and (has_telephony or not needs_telephony)
         and all(part.startswith("{") or part == segment for part, segment in zip(shape, segments, strict=True))
     )
     return next(matches, frozenset())

@@ -1,15 +1,16 @@
 """The phone numbers of accounts: create, list, read, change and release them."""
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from tapedeck.domain.errors import InvalidParameter, NotFound, StoreBusy
+from tapedeck.domain.errors import InvalidParameter, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import ALL_TIME, Page, PageRequest
-from tapedeck.domain.phone_number import PhoneNumber, PhoneNumberFilter, PhoneNumberSettings
+from tapedeck.domain.phone_number import PhoneNumber, PhoneNumberFilter
 from tapedeck.domain.telephone import formatted
+from tapedeck.domain.url_settings import SettingChanges
 from tapedeck.operations.lists import read_page
 from tapedeck.operations.short_lists import select_page
+from tapedeck.operations.url_settings import store_change, with_settings
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.phone_numbers import PhoneNumberStore
 
@@ -21,18 +22,6 @@ _FICTITIOUS: Final = tuple(f"55501{last:02}" for last in range(100))
 _EMPTY_AREA: Final = "533"
 _ALWAYS_TAKEN: Final = "+15005550000"
 _ALWAYS_INVALID: Final = "+15005550001"
-
-_DEFAULTS: Final = {
-    "voice_method": "POST",
-    "voice_fallback_method": "POST",
-    "voice_caller_id_lookup": False,
-    "status_callback_method": "POST",
-    "sms_method": "POST",
-    "sms_fallback_method": "POST",
-}
-"""What a setting becomes that is set to None; a URL stays None (C-353)."""
-
-_MAX_ATTEMPTS: Final = 5
 
 
 class PhoneNumbers:
@@ -49,7 +38,7 @@ class PhoneNumbers:
         self._store = store
         self._clock = clock
 
-    def create(self, account: str, number: str, settings: PhoneNumberSettings) -> PhoneNumber:
+    def create(self, account: str, number: str, settings: SettingChanges) -> PhoneNumber:
         """Create a phone number; some numbers have the meaning of an error (C-351).
 
         Args:
@@ -68,7 +57,7 @@ class PhoneNumbers:
             raise InvalidParameter(_NUMBER, "number_taken", "an account holds this number")
         return made
 
-    def create_in_area(self, account: str, area_code: str, settings: PhoneNumberSettings) -> PhoneNumber:
+    def create_in_area(self, account: str, area_code: str, settings: SettingChanges) -> PhoneNumber:
         """Create the first free phone number of an area code (C-352).
 
         Raises:
@@ -104,9 +93,7 @@ class PhoneNumbers:
             raise NotFound
         return found
 
-    def update(
-        self, account: str, identifier: str, settings: PhoneNumberSettings, owner: str | None = None
-    ) -> PhoneNumber:
+    def update(self, account: str, identifier: str, settings: SettingChanges, owner: str | None = None) -> PhoneNumber:
         """Change the given settings of a phone number, and return it; without any, it stays as it is.
 
         Args:
@@ -119,17 +106,16 @@ class PhoneNumbers:
             NotFound: the account has no such phone number.
             InvalidParameter: a fallback is set where there is no voice URL, or the owner is another account.
         """
-        for _ in range(_MAX_ATTEMPTS):
-            found = self.get(account, identifier)
+
+        def change(found: PhoneNumber) -> PhoneNumber:
             if owner not in {None, account}:
                 raise InvalidParameter("AccountSid", "choice", "another account")
-            changed = _with(found, settings)
-            if not settings:
-                return found
-            changed = replace(changed, version=found.version + 1, updated=self._clock() // 1000)
-            if self._store.replace_phone_number(changed, found.version):
-                return changed
-        raise StoreBusy
+            return _with(found, settings)
+
+        return store_change(
+            lambda: self.get(account, identifier), change, self._store.replace_phone_number,
+            lambda: self._clock() // 1000,
+        )  # fmt: skip
 
     def delete(self, account: str, identifier: str) -> None:
         """Release a phone number; calls to and from it go on.
@@ -140,23 +126,19 @@ class PhoneNumbers:
         if not self._store.delete_phone_number(self.get(account, identifier)):
             raise NotFound
 
-    def _new(self, account: str, number: str, settings: PhoneNumberSettings) -> PhoneNumber:
+    def _new(self, account: str, number: str, settings: SettingChanges) -> PhoneNumber:
         now = self._clock()
         made = PhoneNumber(account, new_id(now), number, formatted(number), 1, now // 1000)
         return _with(made, settings)
 
 
-def _with(found: PhoneNumber, settings: PhoneNumberSettings) -> PhoneNumber:
+def _with(found: PhoneNumber, settings: SettingChanges) -> PhoneNumber:
     """Return a phone number with these settings.
 
     Raises:
         InvalidParameter: a fallback is among them, but there is no voice URL.
     """
-    defaults = {**_DEFAULTS, "friendly_name": formatted(found.number)}
-    given: dict[str, Any] = {
-        name: value if value is not None else defaults.get(name) for name, value in settings.items()
-    }
-    changed = replace(found, **given)
-    if given.get("voice_fallback_url") is not None and changed.voice_url is None:
+    changed = with_settings(found, settings, {"friendly_name": formatted(found.number)})
+    if settings.get("voice_fallback_url") is not None and changed.voice_url is None:
         raise InvalidParameter("VoiceFallbackUrl", "fallback_url", "there is no VoiceUrl")
     return changed

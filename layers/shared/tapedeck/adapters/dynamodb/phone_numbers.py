@@ -9,33 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, delete, put
+from tapedeck.adapters.dynamodb.client import Item
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import Key
-from tapedeck.adapters.dynamodb.lists import ListTable
+from tapedeck.adapters.dynamodb.url_settings import URL_FIELDS, UrlSettingsTable
 from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.ports.lists import RangeReader
 
-_FIELDS: Final = FieldTable(
-    Field("account", "account"),
-    Field("id", "id"),
-    Field("number", "number"),
-    Field("friendly_name", "friendly_name"),
-    Field("version", "version"),
-    Field("updated", "updated"),
-    Field("voice_url", "voice_url", None),
-    Field("voice_method", "voice_method"),
-    Field("voice_fallback_url", "voice_fallback_url", None),
-    Field("voice_fallback_method", "voice_fallback_method"),
-    Field("voice_caller_id_lookup", "voice_caller_id_lookup", False),
-    Field("status_callback", "status_callback", None),
-    Field("status_callback_method", "status_callback_method"),
-    Field("sms_url", "sms_url", None),
-    Field("sms_method", "sms_method"),
-    Field("sms_fallback_url", "sms_fallback_url", None),
-    Field("sms_fallback_method", "sms_fallback_method"),
-)
+_FIELDS: Final = FieldTable(*URL_FIELDS, Field("number", "number"))
 
 
 def phone_numbers_partition(account: str) -> str:
@@ -48,7 +29,7 @@ def number_key(number: str) -> Key:
     return {"PK": f"NUMBER#{hashlib.sha256(number.encode()).hexdigest()[:32]}", "SK": "NUMBER"}
 
 
-class PhoneNumberTable(ListTable):
+class PhoneNumberTable(UrlSettingsTable):
     """`ports.phone_numbers.PhoneNumberStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def get_phone_number(self, account: str, identifier: str) -> PhoneNumber | None:
@@ -68,33 +49,15 @@ class PhoneNumberTable(ListTable):
 
     def put_phone_number(self, phone_number: PhoneNumber) -> bool:
         """1 request: the number by account, the number alone."""
-        item = _FIELDS.render(phone_number)
-        try:
-            self._database.transact([put(key, item, when=ITEM_ABSENT) for key in _keys(phone_number)])
-        except ConditionFailed as failed:
-            # Its response was lost: the item has the id that was chosen for this request alone.
-            return (failed.items[1] or {}).get("id") == phone_number.id
-        return True
+        return self._create(_keys(phone_number), _FIELDS.render(phone_number))
 
     def replace_phone_number(self, phone_number: PhoneNumber, version: int) -> bool:
         """1 request: the number by account, the number alone."""
-        item = _FIELDS.render(phone_number)
-        is_current = Attr("id").eq(phone_number.id) & Attr("version").eq(version)
-        try:
-            self._database.transact([put(key, item, when=is_current) for key in _keys(phone_number)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._replace(_keys(phone_number), _FIELDS.render(phone_number), version)
 
     def delete_phone_number(self, phone_number: PhoneNumber) -> bool:
         """1 request: the number by account, the number alone."""
-        is_held = Attr("id").eq(phone_number.id)
-        try:
-            self._database.transact([delete(key, when=is_held) for key in _keys(phone_number)])
-        except ConditionFailed as failed:
-            # A deleted item has no token: assume that an unacknowledged earlier attempt deleted it.
-            return failed.may_have_unacknowledged_copy
-        return True
+        return self._delete(_keys(phone_number), phone_number.id)
 
     def phone_numbers(self, account: str) -> RangeReader[PhoneNumber]:
         """Read phone numbers from the account's partition."""

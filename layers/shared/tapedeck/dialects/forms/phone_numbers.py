@@ -8,56 +8,35 @@ from pydantic import Field, PrivateAttr
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.forms.api_keys import length_validator
-from tapedeck.dialects.forms.base import Boolean, Form, Url, word_validator
+from tapedeck.dialects.forms.base import Boolean
 from tapedeck.dialects.forms.lists import ListForm
+from tapedeck.dialects.forms.url_settings import UrlSettingsForm, known_fields
 from tapedeck.domain.account import MAX_FRIENDLY_NAME
 from tapedeck.domain.errors import InvalidParameter
-from tapedeck.domain.phone_number import PhoneNumberFilter, PhoneNumberSettings
+from tapedeck.domain.phone_number import PhoneNumber, PhoneNumberFilter
 
 MAX_NUMBER_NAME: Final = 255
 """Characters of the friendly name of a phone number in SignalWire's dialect; Twilio's has 64 (C-354)."""
-
-_TWILIO_ONLY: Final = frozenset({"AreaCode", "VoiceCallerIdLookup", "AccountSid", "Beta", "Origin"})
 
 _AREA_CODE: Final = re.compile("[2-9][0-9]{2}", re.ASCII)
 _ORIGIN: Final = "twilio"
 """The origin of every number in Twilio's dialect."""
 
-NumberMethod = Annotated[str, word_validator("number_method", "GET", "POST")]
 
-
-class PhoneNumberForm(Form):
+class PhoneNumberForm(UrlSettingsForm):
     """What `create_incoming_phone_number` and `update_incoming_phone_number` can set.
 
-    An empty value clears a setting (C-353). No application exists, so each sid of one is unknown (C-355).
+    No application exists, so each sid of one is unknown (C-355).
     """
 
-    WARNS: ClassVar = False
+    RESOURCE: ClassVar = PhoneNumber
     APPLICATIONS: ClassVar = ("VoiceApplicationSid", "SmsApplicationSid")
 
     friendly_name: Annotated[str, length_validator("choice", MAX_NUMBER_NAME)] | None = Field(
         None, alias="FriendlyName"
     )
-    voice_url: Url | None = Field(None, alias="VoiceUrl")
-    voice_method: NumberMethod | None = Field(None, alias="VoiceMethod")
-    voice_fallback_url: Url | None = Field(None, alias="VoiceFallbackUrl")
-    voice_fallback_method: NumberMethod | None = Field(None, alias="VoiceFallbackMethod")
     voice_application: str | None = Field(None, alias="VoiceApplicationSid")
-    voice_caller_id_lookup: Boolean | None = Field(None, alias="VoiceCallerIdLookup")
-    status_callback: Url | None = Field(None, alias="StatusCallback")
-    status_callback_method: NumberMethod | None = Field(None, alias="StatusCallbackMethod")
-    sms_url: Url | None = Field(None, alias="SmsUrl")
-    sms_method: NumberMethod | None = Field(None, alias="SmsMethod")
-    sms_fallback_url: Url | None = Field(None, alias="SmsFallbackUrl")
-    sms_fallback_method: NumberMethod | None = Field(None, alias="SmsFallbackMethod")
     sms_application: str | None = Field(None, alias="SmsApplicationSid")
-
-    _settings: PhoneNumberSettings = PrivateAttr(default_factory=dict)
-
-    @property
-    def settings(self) -> PhoneNumberSettings:
-        """The given settings by field; None: an empty value was given, which clears it."""
-        return self._settings
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
@@ -66,22 +45,13 @@ class PhoneNumberForm(Form):
         Raises:
             InvalidParameter: for the first invalid field, too long a name, or the sid of an application.
         """
-        known = _known(fields, dialect)
-        form = super().read(known, dialect)
+        form = super().read(fields, dialect)
         if len(form.friendly_name or "") > max_name(dialect):
             raise InvalidParameter("FriendlyName", "choice", "too many characters")
         for name in cls.APPLICATIONS:
-            if (known.get(name) or ("",))[-1]:
+            if (fields.get(name) or ("",))[-1]:
                 raise InvalidParameter(name, "application", "no application has this sid")
-        form._settings = {  # noqa: SLF001 - an instance of this class
-            name: getattr(form, name) for name in _SETTINGS if known.get(str(cls.model_fields[name].alias))
-        }
         return form
-
-
-_SETTINGS: Final = tuple(
-    name for name in PhoneNumberForm.model_fields if name not in {"voice_application", "sms_application"}
-)
 
 
 class CreatePhoneNumberForm(PhoneNumberForm):
@@ -162,10 +132,4 @@ class ListPhoneNumbers(ListForm):
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
         """Parse and validate decoded fields; ignore those that the dialect does not have."""
-        return super().read(_known(fields, dialect), dialect)
-
-
-def _known(fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Mapping[str, Sequence[str]]:
-    if dialect.supports_friendly_name_lookup:
-        return fields
-    return {name: values for name, values in fields.items() if name not in _TWILIO_ONLY}
+        return super().read(known_fields(fields, dialect), dialect)

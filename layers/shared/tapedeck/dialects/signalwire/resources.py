@@ -11,8 +11,9 @@ from tapedeck.dialects.errors import (
     ErrorAnswer,
     ErrorAnswers,
 )
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, fields_of, rfc2822, rfc2822_or_none, snake_case
 from tapedeck.domain.account import AccountInfo, RequestCredentials
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, StoreUnresolved, TapedeckError
@@ -307,21 +308,32 @@ class SignalWire(Dialect):
             "phone_number": phone_number.number,
             "sid": sid,
             "sms_application_sid": None,
-            "sms_fallback_method": phone_number.sms_fallback_method,
-            "sms_fallback_url": phone_number.sms_fallback_url,
-            "sms_method": phone_number.sms_method,
-            "sms_url": phone_number.sms_url,
-            "status_callback": phone_number.status_callback,
-            "status_callback_method": phone_number.status_callback_method,
+            **fields_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
+            **fields_of(phone_number, "status_callback status_callback_method"),
             "trunk_sid": None,
             "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
             "verification_status": "Unverified",
             "voice_application_sid": None,
             "voice_caller_id_lookup": None,
-            "voice_fallback_method": phone_number.voice_fallback_method,
-            "voice_fallback_url": phone_number.voice_fallback_url,
-            "voice_method": phone_number.voice_method,
-            "voice_url": phone_number.voice_url,
+            **fields_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
+        }
+
+    def application(self, application: Application) -> Body:
+        """Render an application; Tapedeck looks up no caller, so that `voice_caller_id_lookup` is null (C-357)."""
+        sid = self.format_sid(ResourceType.APPLICATION, application.id)
+        return {
+            "sid": sid,
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, application.account),
+            "api_version": API_VERSION,
+            "date_created": rfc2822(application.created),
+            "date_updated": rfc2822(application.updated),
+            "friendly_name": application.friendly_name,
+            "uri": f"{self.account_uri(application.account)}/Applications/{sid}.json",
+            **fields_of(application, "voice_url voice_method voice_fallback_url voice_fallback_method"),
+            **fields_of(application, "status_callback status_callback_method"),
+            "voice_caller_id_lookup": None,
+            **fields_of(application, "sms_url sms_method sms_fallback_url sms_fallback_method"),
+            **fields_of(application, "sms_status_callback sms_status_callback_method message_status_callback"),
         }
 
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:

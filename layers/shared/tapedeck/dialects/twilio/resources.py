@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, fields_of, rfc2822, rfc2822_or_none, snake_case
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
+from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
@@ -266,27 +267,37 @@ class Twilio(Dialect):
             "origin": "twilio",
             "sid": sid,
             "sms_application_sid": None,
-            "sms_fallback_method": phone_number.sms_fallback_method,
-            "sms_fallback_url": phone_number.sms_fallback_url,
-            "sms_method": phone_number.sms_method,
-            "sms_url": phone_number.sms_url,
-            "status_callback": phone_number.status_callback,
-            "status_callback_method": phone_number.status_callback_method,
+            **fields_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
+            **fields_of(phone_number, "status_callback status_callback_method"),
             "trunk_sid": None,
             "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
             "voice_receive_mode": "voice",
             "voice_application_sid": None,
             "voice_caller_id_lookup": phone_number.voice_caller_id_lookup,
-            "voice_fallback_method": phone_number.voice_fallback_method,
-            "voice_fallback_url": phone_number.voice_fallback_url,
-            "voice_method": phone_number.voice_method,
-            "voice_url": phone_number.voice_url,
+            **fields_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
             "emergency_status": "Inactive",
             "emergency_address_sid": None,
             "emergency_address_status": "unregistered",
             "bundle_sid": None,
             "status": "in-use",
             "type": "local",
+        }
+
+    def application(self, application: Application) -> Body:
+        """Render an application."""
+        sid = self.format_sid(ResourceType.APPLICATION, application.id)
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, application.account),
+            "api_version": API_VERSION,
+            "date_created": rfc2822(application.created),
+            "date_updated": rfc2822(application.updated),
+            **fields_of(application, "friendly_name message_status_callback"),
+            "sid": sid,
+            **fields_of(application, "sms_fallback_method sms_fallback_url sms_method sms_status_callback sms_url"),
+            **fields_of(application, "status_callback status_callback_method"),
+            "uri": f"{self.account_uri(application.account)}/Applications/{sid}.json",
+            **fields_of(application, "voice_caller_id_lookup voice_fallback_method voice_fallback_url voice_method"),
+            **fields_of(application, "voice_url public_application_connect_enabled"),
         }
 
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
