@@ -10,7 +10,7 @@ from tapedeck_standin.http.messages import ServerRequest
 from tests.client import Answer
 from tests.standin.http_client import ControlClient, StandIn, non_loopback_address, raw_connection
 
-NAMES = ("localhost", "127.0.0.1", "[::1]", "api.twilio.com", "LOCALHOST")
+NAMES = ("localhost", "127.0.0.1", "[::1]", "api.twilio.com", "LOCALHOST", "localhost.", "API.Twilio.com.")
 
 
 def send(standin: StandIn, *headers: str, method: str = "POST", path: str = "/_standin/calls") -> Answer:
@@ -22,7 +22,7 @@ def send(standin: StandIn, *headers: str, method: str = "POST", path: str = "/_s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_accepts_the_names_of_this_machine(standin: StandIn, name: str) -> None:
-    """Requests are accepted with any local host name and the right port, also from a page of that origin."""
+    """Requests are accepted with any local name and the right port, also from a page of that origin (C-336)."""
     host = f"{name}:{standin.port}"
     assert send(standin, f"Host: {host}").status == 201
     assert send(standin, f"Host: {host}", f"Origin: http://{host.lower()}").status == 201
@@ -38,6 +38,9 @@ def test_accepts_the_names_of_this_machine(standin: StandIn, name: str) -> None:
         "localhost:{port}.evil.example",
         "localhost.evil.example:{port}",
         "user@localhost:{port}",
+        "localhost..:{port}",
+        "localhost:{port}.",
+        "localhost.",
         "[::1]",
         "",
         "0.0.0.0:{port}",

@@ -64,7 +64,7 @@ def test_a_tunnel_leads_to_the_stand_in(standin: StandIn, account: TestAccount, 
     "target",
     [
         "example.com:443", "localhost:443", "127.0.0.1:8080", "twilio.com:443", "api.twilio.com.evil.example:443",
-        "signalwire.com:443", "a@api.twilio.com:443", "[::1]:443", "*", "api.twilio.com:80", "api.twilio.com:3443",
+        "signalwire.com:443", "a@example.com:443", "[::1]:443", "*", "api.twilio.com:80", "api.twilio.com:3443",
         "example.signalwire.com:22", "telephony.example:25", "api.twilio.com:0", "api.twilio.com..:443",
     ],
 )  # fmt: skip
@@ -151,6 +151,46 @@ def test_refuses_targets_of_other_servers(standin: StandIn, target: str) -> None
     """A target on another server, or on another port of this machine, is 403."""
     answer = send(standin, f"GET {target}", "localhost")
     assert (answer.status, answer.text) == (403, REFUSAL)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["GET http://a:secret@api.twilio.com/", "GET https://a@telephony.example/", "CONNECT a@api.twilio.com:443"],
+)
+def test_refuses_a_user_in_a_target(standin: StandIn, request_line: str) -> None:
+    """A user name before an admitted name is 403, and the answer says where credentials belong (C-303)."""
+    answer = send(standin, request_line)
+    assert (answer.status, answer.text) == (
+        403,
+        "The target must not have a user name or a password before its host: send them in the header Authorization.\n",
+    )
+
+
+@pytest.mark.parametrize("target", ["http://a@example.com/", "http://a@localhost:1/", "http://@api.twilio.com/"])
+def test_refuses_other_servers_also_with_a_user(standin: StandIn, target: str) -> None:
+    """A target on another server is refused as such, also with a user name (C-303)."""
+    answer = send(standin, f"GET {target}")
+    assert (answer.status, answer.text) == (403, REFUSAL)
+
+
+@pytest.mark.parametrize("header", ["Transfer-Encoding: chunked", "Content-Length: 3"])
+@pytest.mark.parametrize("name", ["api.twilio.com", "example.com"])
+def test_a_tunnel_with_a_body_is_refused_at_once(standin: StandIn, name: str, header: str) -> None:
+    """A request for a tunnel that announces a body is 400, before any of the body has come (C-344)."""
+    with raw_connection(standin.port) as connection:
+        connection.send(f"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n{header}\r\n\r\n".encode())
+        answer = connection.read_answer()
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert answer.body == {
+        "code": 20001, "message": "Bad request", "more_info": "https://www.twilio.com/docs/errors/20001", "status": 400,
+    }  # fmt: skip
+
+
+def test_a_tunnel_may_have_an_empty_body(standin: StandIn) -> None:
+    """A request for a tunnel with a length of 0 begins one (C-344)."""
+    with raw_connection(standin.port) as connection:
+        connection.send(b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com\r\nContent-Length: 0\r\n\r\n")
+        assert connection.read_answer().status == 200
 
 
 @pytest.mark.parametrize(

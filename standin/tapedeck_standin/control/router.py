@@ -17,7 +17,7 @@ from tapedeck_standin.control.requests import (
     Result,
     named_account,
 )
-from tapedeck_standin.http.addresses import is_loopback
+from tapedeck_standin.http.addresses import is_loopback, plain_authority
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 ROOT: Final = "/_standin"
@@ -103,7 +103,7 @@ class ControlRouter:
         if request.port == _DEFAULT_PORTS[request.scheme]:
             accepted_hosts |= self._names
         # With from_anywhere the names by which clients reach the stand-in are unknown.
-        if host.lower() not in accepted_hosts and not self._from_anywhere:
+        if plain_authority(host) not in accepted_hosts and not self._from_anywhere:
             raise ControlError(403, "the Host header is not an accepted name of this machine", "Host")
         origin = request.header("Origin")
         if origin is not None and origin.lower() != f"{request.scheme}://{host.lower()}":

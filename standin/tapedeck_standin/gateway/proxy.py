@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -20,6 +21,10 @@ CONNECT: Final = "CONNECT"
 REFUSAL: Final = (
     "This proxy leads only to api.twilio.com, its regions, and the spaces of SignalWire, and with a tunnel only to "
     "port 443. Add a name with --proxy-host, or exclude a host from the proxy with the variable NO_PROXY.\n"
+)
+
+CREDENTIALS_REFUSAL: Final = (
+    "The target must not have a user name or a password before its host: send them in the header Authorization.\n"
 )
 
 _ABSOLUTE: Final = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
@@ -45,20 +50,24 @@ class ProxyRequests:
         vendor's API has no other. A target with another scheme, or in no form of HTTP, is 400 (C-336).
         """
         if request.method == CONNECT:
-            return ServerResponse(HTTPStatus.OK) if self._has_tunnel(request) else _refusal()
-        if _OWN_FORMS.match(request.target) is not None:
+            authority, is_admitted = request.target, partial(self._has_tunnel, request)
+        elif _OWN_FORMS.match(request.target) is not None:
             return None
-        absolute = _ABSOLUTE.match(request.target)
-        if absolute is None:
+        elif (absolute := _ABSOLUTE.match(request.target)) is not None:
+            authority, is_admitted = absolute[2], partial(self._leads_here, request, _PORTS[absolute[1].lower()])
+        else:
             return routing_error(MalformedBody(), request.path)
-        return None if self._leads_here(absolute[2], _PORTS[absolute[1].lower()], request) else _refusal()
+        if is_admitted(authority):
+            return ServerResponse(HTTPStatus.OK) if request.method == CONNECT else None
+        user, _, host = authority.rpartition("@")
+        return _refusal(CREDENTIALS_REFUSAL if user and is_admitted(host) else REFUSAL)
 
-    def _has_tunnel(self, request: ServerRequest) -> bool:
-        found = split_authority(request.target)
+    def _has_tunnel(self, request: ServerRequest, authority: str) -> bool:
+        found = split_authority(authority)
         is_https = found is not None and found[1] in {None, _PORTS["https"]}
-        return request.scheme == "http" and is_https and self._leads_here(request.target, _PORTS["https"], request)
+        return request.scheme == "http" and is_https and self._leads_here(request, _PORTS["https"], authority)
 
-    def _leads_here(self, authority: str, default_port: int, request: ServerRequest) -> bool:
+    def _leads_here(self, request: ServerRequest, default_port: int, authority: str) -> bool:
         found = split_authority(authority)
         if found is None:
             return False
@@ -70,5 +79,5 @@ class ProxyRequests:
         return is_own and (default_port if port is None else port) == request.port
 
 
-def _refusal() -> ServerResponse:
-    return ServerResponse(HTTPStatus.FORBIDDEN, (("Content-Type", "text/plain; charset=utf-8"),), REFUSAL.encode())
+def _refusal(text: str) -> ServerResponse:
+    return ServerResponse(HTTPStatus.FORBIDDEN, (("Content-Type", "text/plain; charset=utf-8"),), text.encode())

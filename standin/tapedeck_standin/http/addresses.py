@@ -62,6 +62,13 @@ def split_authority(authority: str) -> tuple[str, int | None] | None:
     return found["address"] or plain_name(found["name"]), int(found["port"]) if found["port"] else None
 
 
+def plain_authority(authority: str) -> str:
+    """Return a host with an optional port in lower case and without the dot at the end of its name (C-336)."""
+    host, colon, port = authority.rpartition(":")
+    is_without_port = not colon or port.endswith("]")  # the end of an IPv6 address
+    return plain_name(authority) if is_without_port else f"{plain_name(host)}:{port}"
+
+
 def plain_name(name: str) -> str:
     """Return a name in lower case and without the dot at its end, which only says that the name is complete."""
     return name.lower().removesuffix(".")

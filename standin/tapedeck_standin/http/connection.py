@@ -32,6 +32,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+_CONNECT: Final = "CONNECT"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Any]
@@ -191,7 +192,7 @@ class Connection(H11Protocol):
             answer = await self._service.workers.run(self._service.answer, request)
         if self.cycle.disconnected:
             return
-        if head.method == "CONNECT" and answer.status == HTTPStatus.OK:
+        if head.method == _CONNECT and answer.status == HTTPStatus.OK:
             self._begin_tunnel()
         elif answer.is_dropped:
             self._drop()
@@ -258,9 +259,15 @@ class Connection(H11Protocol):
 
 
 def _is_valid(scope: Message) -> bool:
-    """Whether uvicorn has accepted a request that has one reading: h11 prefers chunks to a length."""
-    names = {name for name, _ in scope["headers"]}
-    return scope["http_version"] in _VERSIONS and not {b"content-length", b"transfer-encoding"} <= names
+    """Whether uvicorn has accepted a request that has one reading: h11 prefers chunks to a length.
+
+    A request for a tunnel has no body: what follows its head belongs to the tunnel (C-344).
+    """
+    headers = dict(scope["headers"])
+    has_chunks, length = b"transfer-encoding" in headers, headers.get(b"content-length")
+    if scope["method"] == _CONNECT and (has_chunks or int(length or 0) > 0):
+        return False
+    return scope["http_version"] in _VERSIONS and not (has_chunks and length is not None)
 
 
 def _headers_of(answer: ServerResponse, method: str) -> list[tuple[bytes, bytes]]:
