@@ -90,6 +90,16 @@ def test_another_database_needs_botocore(start: Callable[..., subprocess.Popen[s
     assert process.returncode == 1
 
 
+@pytest.mark.parametrize("url", ["http://local host:80", "http://local\thost", "http://a..b", "http://a!b:80"])
+def test_an_address_that_is_no_url_needs_no_botocore(start: Callable[..., subprocess.Popen[str]], url: str) -> None:
+    """An invalid address of a database is reported as such with exit code 2, also without botocore (C-341)."""
+    process = start(AWS_ENDPOINT_URL_DYNAMODB=url)
+    assert process.communicate(timeout=60) == (
+        "", "tapedeck: AWS_ENDPOINT_URL_DYNAMODB must be the URL of a database, such as http://localhost:8000\n"
+    )  # fmt: skip
+    assert process.returncode == 2
+
+
 def test_the_distribution_has_few_dependencies() -> None:
     """With all that they depend on, the distribution has at most 20 packages on one platform, itself included."""
     pins = (ROOT / "requirements" / "standin.txt").read_text(encoding="utf-8")

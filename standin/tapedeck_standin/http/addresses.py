@@ -17,6 +17,9 @@ _VENDOR_NAME: Final = re.compile(r"api(?:\.[a-z0-9-]+){0,2}\.twilio\.com|[a-z0-9
 
 _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
+_HOST: Final = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
+"""A name, also one with letters that are not ASCII."""
+
 _AUTHORITY: Final = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -47,7 +50,10 @@ def is_http_url(url: str) -> bool:
     """Whether a text is an absolute URL with `http` or `https` and a host."""
     with suppress(ValueError):  # an invalid IPv6 address or port
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        is_host = ":" in host or _HOST.fullmatch(host) is not None
+        # `urlsplit` leaves out tabs and line breaks.
+        return parts.scheme in {"http", "https"} and is_host and parts.port != 0 and len(url.split()) == 1
     return False
 
 
