@@ -283,10 +283,11 @@ def test_a_wrong_marker_is_an_error(tmp_path: Path, arguments: str, message: str
 
 @pytest.mark.ci
 def test_the_helpers_work_with_the_real_server(tmp_path: Path) -> None:
-    """Twilio's client, calls that come in, and callbacks that are expected: one that matches, and a missing one."""
+    """Twilio's client, calls that come in, and callbacks that are expected; errors name the caller's parameters."""
     content = """
+        import json
         import pytest
-        from pytest_tapedeck import CallbackMissing
+        from pytest_tapedeck import CallbackMissing, Refused
 
         def test_incoming(tapedeck, tapedeck_client):
             call = tapedeck.incoming_call(to="+12025550101", from_="+12025550102", status="ringing")
@@ -316,6 +317,33 @@ def test_the_helpers_work_with_the_real_server(tmp_path: Path) -> None:
             tapedeck.settle()
             ended = tapedeck.expect_callback("completed")
             assert (ended["sid"]["twilio"], ended["fields"]["RecordingDuration"]) == (recording.sid, "3")
+
+        def test_defaults(tapedeck, tapedeck_client):
+            for fields in ({"to": "+12025550101"}, {"from_": "+12025550102"}, {}):
+                call = tapedeck_client.calls(tapedeck.incoming_call(**fields).sid).fetch()
+                expected = {"to": "+12025550123", "from_": "+12025550199"} | fields
+                assert (call.direction, call.to, call._from) == ("inbound", expected["to"], expected["from_"])
+
+        def test_wrong_direction(tapedeck):
+            with pytest.raises(TypeError) as wrong:
+                tapedeck.incoming_call(direction="outbound-api")
+            assert str(wrong.value) == (
+                "incoming_call() takes no direction, which is always inbound: use call(direction=...)"
+            )
+
+        def test_parameters_of_errors(tapedeck):
+            for parameter, request in (
+                ("timeout", lambda: tapedeck.expect_callback(timeout=61)),
+                ("seconds", lambda: tapedeck.advance(-1)),
+                ("from_", lambda: tapedeck.incoming_call(from_="")),
+                ("to", lambda: tapedeck.incoming_call(to="")),
+                ("wait", lambda: tapedeck.callbacks(wait=61)),
+            ):
+                with pytest.raises(Refused) as refused:
+                    request()
+                error = json.loads(str(refused.value))["error"]
+                assert (refused.value.status, error["field"]) == (400, parameter)
+                assert error["message"].startswith(f"{parameter}: ")
 
         def test_none(tapedeck):
             with pytest.raises(CallbackMissing, match="no callback at all within 0 s of real time"):

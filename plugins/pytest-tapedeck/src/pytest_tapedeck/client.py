@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import urllib.request
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ANSWER_SECONDS = 120
 """How long the answer to a request is waited for that does not wait itself (C-343)."""
@@ -131,11 +135,20 @@ class Tapedeck:
         """Create a call. All fields are optional: `to`, `from_`, `direction`, `status` (default `in-progress`)."""
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
-        return _call(self._post("/calls", **fields))
+        with _naming("from", "from_"):
+            return _call(self._post("/calls", **fields))
 
-    def incoming_call(self, to: str, from_: str, **fields: Any) -> Call:  # noqa: ANN401 - as for `call`
-        """Create a call that comes in, from a number to one of the application's. Other fields as for `call`."""
-        return self.call(to=to, from_=from_, direction="inbound", **fields)
+    def incoming_call(self, to: str | None = None, from_: str | None = None, **fields: Any) -> Call:  # noqa: ANN401 - as for `call`
+        """Create a call that comes in, from a number to one of the application's. Other fields as for `call`.
+
+        Raises:
+            TypeError: `direction` is given, which is always `inbound`.
+        """
+        if "direction" in fields:
+            raise TypeError("incoming_call() takes no direction, which is always inbound: use call(direction=...)")
+        numbers = {"to": to, "from_": from_}
+        given = {name: number for name, number in numbers.items() if number is not None}
+        return self.call(**given, direction="inbound", **fields)
 
     def hang_up(self, sid: str) -> Call:
         """End a call and its recordings."""
@@ -166,7 +179,8 @@ class Tapedeck:
         Raises:
             NoAnswer: the clock has not arrived within `timeout` seconds; the server still moves it.
         """
-        self._send("/clock", {"advance": seconds}, timeout)
+        with _naming("advance", "seconds"):
+            self._send("/clock", {"advance": seconds}, timeout)
 
     def settle(self, timeout: float = 10) -> None:
         """Advance the clock to the next due time, again and again, until nothing of this account is under way.
@@ -218,8 +232,10 @@ class Tapedeck:
 
         Raises:
             CallbackMissing: none came in time; its text lists what came instead.
+            Refused: `timeout` is more than 60.
         """
-        found = self.callbacks(sid, event, timeout)
+        with _naming("wait", "timeout"):
+            found = self.callbacks(sid, event, timeout)
         if not found:
             wanted = (
                 " ".join([*([f"with event {event}"] if event else []), *([f"of {sid}"] if sid else [])]) or "at all"
@@ -292,6 +308,31 @@ def send_control_request(
         raise
     parsed: dict[str, Any] = json.loads(text) if text else {}
     return parsed
+
+
+@contextmanager
+def _naming(field: str, parameter: str) -> Iterator[None]:
+    """In errors of the block, replace a field of the control API by the parameter that the caller has written."""
+    try:
+        yield
+    except Refused as refused:
+        error = _error_of(refused)
+        if error.get("field") != field:
+            raise
+        message = error["message"].removeprefix(f"{field}: ")
+        renamed = {"error": {"message": f"{parameter}: {message}", "field": parameter}}
+        text = json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
+        raise Refused(refused.status, text) from refused.__cause__
+
+
+def _error_of(refused: Refused) -> dict[str, Any]:
+    """Return the error of the control API; an empty one if the answer is not of this API."""
+    with suppress(ValueError):
+        body = json.loads(str(refused))
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            error: dict[str, Any] = body["error"]
+            return error
+    return {}
 
 
 def _call(body: dict[str, Any]) -> Call:
