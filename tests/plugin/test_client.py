@@ -20,9 +20,9 @@ def silent() -> Iterator[Tapedeck]:
 def explanation(request: str, seconds: str) -> str:
     """Return the text of the error."""
     return (
-        f"no answer to {request} within {seconds} s. The server still works on it. Before it moves a clock it encodes "
-        "the recordings that have ended, and other tests that share the server take their part of its time: many hours "
-        "of audio take minutes. Make the recordings shorter, or give the method a longer timeout."
+        f"no answer to {request} within {seconds} s. The server still works on it. Before it moves a clock it makes "
+        "the audio of the recordings that have ended, and other tests that share the server take their part of its "
+        "time: many hours of audio take minutes. Make the recordings shorter, or give the method a longer timeout."
     )
 
 

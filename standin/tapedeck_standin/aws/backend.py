@@ -14,6 +14,7 @@ from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck.domain.account import MediaAccess
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.aws.keys import MemoryKeys
+from tapedeck_standin.aws.late_mp3 import LateMp3Codec
 from tapedeck_standin.aws.media import MediaFolder
 from tapedeck_standin.aws.table_stream import Changes, StreamChanges
 from tapedeck_standin.aws.template import Template
@@ -121,8 +122,9 @@ def emulated_aws(
         os.environ.update(template.environment({**names, **template.bucket_names(), "SigningKey": "standin"}))
         os.environ.update(variables)
         environment = replace(
-            current_environment(), make_client=make_client, make_media_store=lambda: media, make_encryptor=lambda: keys
-        )
+            current_environment(), make_client=make_client, make_media_store=lambda: media,
+            make_codec=lambda: LateMp3Codec(media), make_encryptor=lambda: keys,
+        )  # fmt: skip
         with installed(environment):
             yield Backend(client, stream_of, media, keys)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tapedeck.ports.engines import CredentialsLender, EngineQueues, PresenceStore
     from tapedeck.ports.forwarding import Forwarder
     from tapedeck.ports.instructions import InstructionClient
-    from tapedeck.ports.media import MediaStore
+    from tapedeck.ports.media import Codec, MediaStore
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
     from tapedeck.ports.stores import Store
 
@@ -80,6 +80,7 @@ class Environment:
     make_credentials_lender: creates what lends engines credentials for their queues; None for that of a deployment.
     make_engine_queue_admin: makes what creates and deletes the queues of media engines; None for SQS.
     make_media_store: makes the store of media; None for S3.
+    make_codec: makes what reads and converts audio; None for `WavCodec`.
     make_encryptor: makes what encrypts signing keys; None for KMS.
     make_confirmations: makes what waits for media engines, from the recordings table and the presences of engines; None
         for what a deployment uses.
@@ -104,6 +105,7 @@ class Environment:
     make_credentials_lender: "Callable[[], CredentialsLender] | None" = None
     make_engine_queue_admin: "Callable[[], EngineQueueAdmin] | None" = None
     make_media_store: "Callable[[], MediaStore] | None" = None
+    make_codec: "Callable[[], Codec] | None" = None
     make_encryptor: "Callable[[], Encryptor] | None" = None
     make_confirmations: "Callable[[Store, PresenceStore], Confirmations] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped

@@ -69,7 +69,8 @@ def build_api_services(environment: Environment) -> ApiServices:
         from tapedeck.adapters.audio import WavCodec  # noqa: PLC0415
         from tapedeck.operations.media import Media  # noqa: PLC0415
 
-        return Media(store, recordings, make_media_store(environment), WavCodec(), now, late)
+        make_codec = environment.make_codec or WavCodec
+        return Media(store, recordings, make_media_store(environment), make_codec(), now, late)
 
     # --8<-- [start:lazy]
     def make_lists() -> "Lists":

@@ -37,9 +37,9 @@ class NoAnswer(TimeoutError):
     def __init__(self, method: str, path: str, seconds: float) -> None:
         super().__init__(
             f"no answer to {method} /_standin{path.partition('?')[0]} within {seconds:g} s. The server still works on "
-            "it. Before it moves a clock it encodes the recordings that have ended, and other tests that share the "
-            "server take their part of its time: many hours of audio take minutes. Make the recordings shorter, or "
-            "give the method a longer timeout."
+            "it. Before it moves a clock it makes the audio of the recordings that have ended, and other tests that "
+            "share the server take their part of its time: many hours of audio take minutes. Make the recordings "
+            "shorter, or give the method a longer timeout."
         )
         self.seconds = seconds
 
@@ -170,7 +170,7 @@ class Tapedeck:
     def advance(self, seconds: float, timeout: float = ADVANCE_SECONDS) -> None:
         """Advance the clock of this account; no other account's time moves.
 
-        Recordings that have ended are finished on the way, which takes some seconds for each hour of audio.
+        Recordings that have ended are finished on the way, which takes about a second for each hour of audio.
 
         Args:
             seconds: by how much.
