@@ -52,7 +52,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
         engines.EngineRoutes(nothing, nothing, nothing).routes,
         api_keys.ApiKeyRoutes(nothing, nothing).routes,
         applications.ApplicationRoutes(nothing, nothing).routes,
-        phone_numbers.PhoneNumberRoutes(nothing, nothing).routes,
+        phone_numbers.PhoneNumberRoutes(nothing, nothing, nothing).routes,
     ]
     router = ControlRouter(parts)
     return [

@@ -288,7 +288,7 @@ CONTROL_ROUTES: Final = {
     "POST /_standin/applications": ("creates an application", '201 `{"sid", "friendly_name"}`'),
     "POST /_standin/numbers": (
         "gives a phone number to an account",
-        '201 `{"sid", "phone_number", "friendly_name"}`; 409 if an account holds the number already',
+        '201 `{"sid", "phone_number", "friendly_name"}`; 404 for an unknown application; 409 if the number is held',
     ),
     "POST /_standin/recordings/{sid}/transcriptions": ("adds a transcription", '201 `{"sid", "status"}`'),
     "POST /_standin/clock": ("advances the [clock](#clock) of one account, or of all", '200 `{"now"}`'),
@@ -387,6 +387,7 @@ CONTROL_FIELDS: Final = {
     "CreateApplicationRequest.message_status_callback": "the URL for callbacks about its messages; stored only",
     "CreatePhoneNumberRequest.phone_number": "the number in E.164 form, which no account has yet",
     "CreatePhoneNumberRequest.friendly_name": "its name; the formatted number by default",
+    "CreatePhoneNumberRequest.voice_application": "the application whose URLs replace its own: a sid, or a name",
     "CreatePhoneNumberRequest.voice_url": "the URL of the instructions for calls to it",
     "CreatePhoneNumberRequest.voice_method": "the method of `voice_url`",
     "CreatePhoneNumberRequest.voice_fallback_url": "the URL of the instructions if `voice_url` fails",

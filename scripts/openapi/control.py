@@ -212,7 +212,7 @@ def served_routes() -> set[tuple[str, str]]:
         TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         ApplicationRoutes(absent, absent).routes,
-        PhoneNumberRoutes(absent, absent).routes,
+        PhoneNumberRoutes(absent, absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, (), absent).routes,
         EventRoutes(absent, absent, absent, absent).routes,
         EngineRoutes(absent, absent, absent).routes,

@@ -218,8 +218,8 @@ def _unannotated_of_number(name: str, dialect: Dialect) -> Schema:
         "PhoneNumber": {"pattern": f"^{number_pattern(dialect)}$"},
         "AreaCode": {"pattern": "^[2-9][0-9]{2}$"},
         "FriendlyName": {"maxLength": max_name(dialect)},
-        "VoiceApplicationSid": {"maxLength": 0},
-        "SmsApplicationSid": {"maxLength": 0},
+        "VoiceApplicationSid": {"pattern": f"^({sid_pattern(dialect, ResourceType.APPLICATION)})?$"},
+        "SmsApplicationSid": {"pattern": f"^({sid_pattern(dialect, ResourceType.APPLICATION)})?$"},
         "AccountSid": sid_schema(dialect, ResourceType.ACCOUNT),
     }
     return rules.get(name, {})

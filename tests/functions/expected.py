@@ -229,8 +229,9 @@ def phone_number(dialect: str, of: PhoneNumber) -> Body:
     own, account = sid(dialect, "PN", of.id), sid(dialect, "AC", of.account)
     uri = f"{_account_uri(dialect, of.account)}/IncomingPhoneNumbers/{own}.json"
     dates = {"date_created": _created(of.id), "date_updated": date(of.updated)}
+    voice_application = of.voice_application and sid(dialect, "AP", of.voice_application)
     sms = {
-        "sms_application_sid": None,
+        "sms_application_sid": of.sms_application and sid(dialect, "AP", of.sms_application),
         "sms_fallback_method": of.sms_fallback_method,
         "sms_fallback_url": of.sms_fallback_url,
         "sms_method": of.sms_method,
@@ -266,7 +267,7 @@ def phone_number(dialect: str, of: PhoneNumber) -> Body:
             "sid": own,
             **sms,
             "verification_status": "Unverified",
-            "voice_application_sid": None,
+            "voice_application_sid": voice_application,
             "voice_caller_id_lookup": None,
             **voice,
         }
@@ -285,7 +286,7 @@ def phone_number(dialect: str, of: PhoneNumber) -> Body:
         "sid": own,
         **sms,
         "voice_receive_mode": "voice",
-        "voice_application_sid": None,
+        "voice_application_sid": voice_application,
         "voice_caller_id_lookup": of.voice_caller_id_lookup,
         **voice,
         "emergency_status": "Inactive",

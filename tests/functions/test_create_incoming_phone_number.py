@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient
+from tests.conftest import TestAccount
 from tests.functions import url_settings
 from tests.functions.literal import Api
 from tests.functions.stage import Stage, Wire, assert_error
@@ -155,6 +157,32 @@ def test_refuses_a_setting(client: FunctionClient, form: dict[str, str], twilio:
     number = new_number()
     code = twilio if client.dialect.name == "twilio" else signalwire
     assert_error(client, client.post(NUMBERS, form={"PhoneNumber": number, **form}), code)
+    assert client.get(NUMBERS, PhoneNumber=number).body["incoming_phone_numbers"] == []
+
+
+def test_refers_to_applications(client: FunctionClient, stage: Stage, wire: Wire) -> None:
+    """A number may refer to applications of its account; each takes one read, and is shown."""
+    voice = client.sid(ResourceType.APPLICATION, stage.application().id)
+    sms = client.sid(ResourceType.APPLICATION, stage.application().id)
+    wire.all.clear()
+    form = {"PhoneNumber": new_number(), "VoiceApplicationSid": voice, "SmsApplicationSid": sms}
+    answer = client.post(NUMBERS, form=form)
+    assert (answer.status, answer.body["voice_application_sid"], answer.body["sms_application_sid"]) == (
+        201,
+        voice,
+        sms,
+    )
+    assert wire.recordings == ["GetItem", "GetItem", "TransactWriteItems"]
+    assert client.get(NUMBERS, answer.body["sid"]).body == answer.body
+
+
+def test_refuses_the_application_of_another_account(
+    client: FunctionClient, make_stage: Callable[[str], Stage], make_account: Callable[[], TestAccount]
+) -> None:
+    """An application of another account is unknown, and creates nothing."""
+    other = make_stage(make_account().id)
+    number, foreign = new_number(), client.sid(ResourceType.APPLICATION, other.application().id)
+    assert_error(client, client.post(NUMBERS, form={"PhoneNumber": number, "VoiceApplicationSid": foreign}), 21218)
     assert client.get(NUMBERS, PhoneNumber=number).body["incoming_phone_numbers"] == []
 
 

@@ -59,6 +59,31 @@ def test_an_empty_value_clears_a_setting(client: FunctionClient, stage: Stage, c
     assert_answer(answer, 200, expected.phone_number(client.dialect.name, cleared))
 
 
+def test_refers_to_an_application(client: FunctionClient, stage: Stage, clock: Clock, wire: Wire) -> None:
+    """A number gets an application with one read more, and loses it with an empty value."""
+    number, application = stage.phone_number(voice_url=VOICE), stage.application()
+    wire.all.clear()
+    form = {"VoiceApplicationSid": client.sid(ResourceType.APPLICATION, application.id)}
+    answer = client.post(NUMBERS, sid(client, number), form=form)
+    changed = replace(number, voice_application=application.id, updated=clock.seconds)
+    assert_answer(answer, 200, expected.phone_number(client.dialect.name, changed))
+    assert wire.recordings == ["GetItem", "GetItem", "TransactWriteItems"]
+    answer = client.post(NUMBERS, sid(client, number), form={"VoiceApplicationSid": ""})
+    assert_answer(answer, 200, expected.phone_number(client.dialect.name, replace(changed, voice_application=None)))
+
+
+def test_keeps_the_sid_of_a_deleted_application(client: FunctionClient, stage: Stage) -> None:
+    """A number whose application is deleted shows its sid, and cannot get it again."""
+    application = stage.application()
+    number = stage.phone_number(voice_application=application.id)
+    shown = client.sid(ResourceType.APPLICATION, application.id)
+    assert client.delete("Applications", shown).status == 204
+    answer = client.get(NUMBERS, sid(client, number))
+    assert_answer(answer, 200, expected.phone_number(client.dialect.name, number))
+    assert answer.body["voice_application_sid"] == shown
+    assert_error(client, client.post(NUMBERS, sid(client, number), form={"VoiceApplicationSid": shown}), 21218)
+
+
 def test_a_fallback_needs_a_voice_url(client: FunctionClient, stage: Stage) -> None:
     """A fallback is accepted with a voice URL, or where there is one; the voice URL may be cleared later."""
     number = stage.phone_number()

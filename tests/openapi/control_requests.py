@@ -119,6 +119,7 @@ class _Run:
 def _make_number_acceptable(given: dict[str, Any]) -> None:
     """Give a number that no account has, and a fallback a voice URL."""
     given["phone_number"] = new_number()
+    given.pop("voice_application", None)
     if given.get("voice_fallback_url") is not None and given.get("voice_url") is None:
         given["voice_url"] = given["voice_fallback_url"]
 

@@ -136,7 +136,7 @@ def _make_acceptable(case: Any, variables: dict[str, str], dialect: str) -> None
 
 
 def _make_number_acceptable(case: Any, account: str) -> None:
-    """Give a new number that no account has, a fallback a voice URL, and name no other account."""
+    """Give a new number that no account has, a fallback a voice URL, and name no application and no other account."""
     body = case.body if isinstance(case.body, dict) else {}
     if "{PhoneNumberSid}" not in case.operation.path:
         case.body = body
@@ -144,6 +144,8 @@ def _make_number_acceptable(case: Any, account: str) -> None:
         body["PhoneNumber"] = new_number()
     if "VoiceFallbackUrl" in body:
         body.setdefault("VoiceUrl", body["VoiceFallbackUrl"])
+    for name in {"VoiceApplicationSid", "SmsApplicationSid"} & body.keys():
+        body[name] = ""
     if "AccountSid" in body:
         body["AccountSid"] = account
 

@@ -133,6 +133,34 @@ def test_manages_phone_numbers(place: Place, make_client: MakeClient) -> None:
     assert refusal(client.incoming_phone_numbers(str(made.sid)).fetch) == (404, 20404)
 
 
+def test_manages_applications(place: Place, make_client: MakeClient) -> None:
+    """Applications are created, listed, fetched, changed and deleted with the SDK; a phone number refers to one."""
+    client = make_client(place.account, place.token)
+    made = client.applications.create(friendly_name="Reception", voice_url="https://app.example.com/app")
+    assert (made.friendly_name, made.voice_url, made.voice_method) == (
+        "Reception",
+        "https://app.example.com/app",
+        "POST",
+    )
+    assert client.applications.create().friendly_name == "Untitled Application 2"
+    assert [each.sid for each in client.applications.list(friendly_name="Reception")] == [made.sid]
+    changed = client.applications(str(made.sid)).update(voice_url="", sms_url="https://app.example.com/sms")
+    assert (changed.voice_url, changed.sms_url, changed.friendly_name) == (
+        None,
+        "https://app.example.com/sms",
+        "Reception",
+    )
+    number = client.incoming_phone_numbers.create(
+        phone_number=f"+1415{secrets.randbelow(10**7):07}", voice_application_sid=str(made.sid)
+    )
+    assert number.voice_application_sid == made.sid
+    assert client.applications(str(made.sid)).delete() is True
+    assert refusal(client.applications(str(made.sid)).fetch) == (404, 20404)
+    unknown = lambda: number.update(voice_application_sid=str(made.sid))  # noqa: E731
+    assert refusal(unknown) == (400, 21218)
+    assert client.incoming_phone_numbers(str(number.sid)).delete() is True
+
+
 def test_uses_a_key_of_an_env_file(place: Place, make_client: MakeClient) -> None:
     """A key with a sid and a secret of one's own, made by the control API, works with the SDK."""
     sid, secret = f"SK{place.account[2:]}", "secret-of-an-env-file"

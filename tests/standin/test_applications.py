@@ -10,6 +10,7 @@ from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.test_control import assert_error
 from tests.standin.test_options import running_standin
+from tests.standin.test_phone_numbers import new_number
 
 
 @pytest.fixture
@@ -68,15 +69,40 @@ def test_refuses_an_application(
     assert listed(own) == []
 
 
+def test_a_number_refers_to_an_application(control: ControlClient, own: HttpFunctionClient) -> None:
+    """A number is made with an application by either sid, or by name; the newest of the name counts."""
+    control.post("/applications", {"friendly_name": "Reception"})
+    made = control.post("/applications", {"friendly_name": "Reception"}).body["sid"]
+    for named in (made["twilio"], made["signalwire"], "Reception"):
+        body = {"phone_number": new_number(), "voice_application": named}
+        answer = control.post("/numbers", body)
+        assert answer.status == 201
+        shown = own.get("IncomingPhoneNumbers", answer.body["sid"]["twilio"]).body
+        assert (shown["voice_application_sid"], shown["voice_url"]) == (made["twilio"], None)
+
+
+@pytest.mark.parametrize("named", ["Reception", "AP" + "0" * 32])
+def test_refuses_an_unknown_application(control: ControlClient, own: HttpFunctionClient, named: str) -> None:
+    """A number with a name or a sid that no application has is 404, and is not made."""
+    answer = control.post("/numbers", {"phone_number": new_number(), "voice_application": named})
+    assert_error(answer, 404, "voice_application")
+    assert own.get("IncomingPhoneNumbers").body["incoming_phone_numbers"] == []
+
+
 @pytest.mark.ci
 def test_fixtures_have_applications(tmp_path: Path) -> None:
-    """An application of a fixtures file is that of the account, and is listed by its kind."""
+    """An application of a fixtures file is that of the account, is listed by its kind, and has a number by its name."""
     file = tmp_path / "fixtures.yaml"
-    file.write_text("applications: [{friendly_name: Reception, voice_url: 'https://app.example/voice'}]")
+    file.write_text(
+        "applications: [{friendly_name: Reception, voice_url: 'https://app.example/voice'}]\n"
+        "numbers: [{phone_number: '+12025550100', voice_application: Reception}]"
+    )
     with running_standin("--fixtures", str(file)) as (standin, created):
         own = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         (shown,) = own.get("Applications").body["applications"]
         assert (shown["friendly_name"], shown["voice_url"]) == ("Reception", "https://app.example/voice")
         sids = ControlClient(standin).get("/fixtures").body["fixtures"]["applications"]
         assert [each["sid"]["twilio"] for each in sids] == [shown["sid"]]
-    assert [line.split()[:2] for line in created] == [["application", shown["sid"]]]
+        (number,) = own.get("IncomingPhoneNumbers").body["incoming_phone_numbers"]
+        assert number["voice_application_sid"] == shown["sid"]
+    assert [line.split()[:2] for line in created] == [["application", shown["sid"]], ["phone_number", number["sid"]]]

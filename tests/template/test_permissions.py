@@ -454,7 +454,14 @@ def _use_phone_numbers(mine: FunctionClient, other: FunctionClient) -> None:
             mine.request(method, path, authorization=_MALFORMED_CREDENTIALS)
             mine.request(method, path.replace(mine.base, other.base), form={"PhoneNumber": "+12025550177"})
     made = mine.post(*numbers, form={"PhoneNumber": "+12025550177"}).body["sid"]
-    for form in ({"PhoneNumber": "+12025550177"}, {}, {"AreaCode": "415"}):
+    application = {"VoiceApplicationSid": mine.sid(ResourceType.APPLICATION, mine.account)}
+    forms: list[dict[str, str]] = [
+        {"PhoneNumber": "+12025550177"},
+        {},
+        {"AreaCode": "415"},
+        {"PhoneNumber": "+12025550178", **application},
+    ]
+    for form in forms:
         mine.post(*numbers, form=form)
     for query in ({}, {"PageSize": "0"}, {"PhoneNumber": "+12025550177"}, {"PhoneNumber": "*77"}):
         mine.get(*numbers, **query)

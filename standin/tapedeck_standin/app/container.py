@@ -213,7 +213,7 @@ def build_application(
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
     applications, phone_numbers = (
         ApplicationRoutes(api_services.applications, registry),
-        PhoneNumberRoutes(api_services.phone_numbers, registry),
+        PhoneNumberRoutes(api_services.phone_numbers, api_services.applications, registry),
     )
 
     def forget(account_id: str) -> None:

@@ -40,6 +40,7 @@ class CreatePhoneNumberRequest(UrlSettingsRequest):
 
     phone_number: Annotated[str, Field(pattern=r"^\+[0-9]{5,17}$")]
     friendly_name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    voice_application: str | None = None
 
 
 class CreateApplicationRequest(UrlSettingsRequest):

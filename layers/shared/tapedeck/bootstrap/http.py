@@ -142,10 +142,11 @@ def build_api_services(environment: Environment) -> ApiServices:
 
 
 def _make_phone_numbers(database: DynamoDBTable, clock: "Clock") -> "PhoneNumbers":
+    from tapedeck.adapters.dynamodb.applications import ApplicationTable  # noqa: PLC0415
     from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable  # noqa: PLC0415
     from tapedeck.operations.phone_numbers import PhoneNumbers  # noqa: PLC0415
 
-    return PhoneNumbers(PhoneNumberTable(database), clock)
+    return PhoneNumbers(PhoneNumberTable(database), ApplicationTable(database), clock)
 
 
 def _make_applications(database: DynamoDBTable, clock: "Clock") -> "Applications":

@@ -120,6 +120,10 @@ class Dialect(ABC):
     def format_sid(self, kind: ResourceType, identifier: str) -> str:
         """Format an id of 32 hex digits as a SID of this dialect."""
 
+    def format_sid_or_none(self, kind: ResourceType, identifier: str | None) -> str | None:
+        """Format an id with `format_sid`; None stays None."""
+        return self.format_sid(kind, identifier) if identifier is not None else None
+
     @abstractmethod
     def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
         """Return the id in 32 lower-case hex digits, or None if `sid` is not a SID of this kind."""

@@ -13,7 +13,10 @@ _PATTERN: Final = re.compile(r"\+?[0-9*]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber(UrlSettings):
-    """A phone number in E.164 form that an account holds; `updated` is in seconds since the epoch."""
+    """A phone number in E.164 form that an account holds; `updated` is in seconds since the epoch.
+
+    The applications are ids of the account's; one that is deleted stays here (C-382).
+    """
 
     account: str
     id: str
@@ -21,11 +24,26 @@ class PhoneNumber(UrlSettings):
     friendly_name: str
     version: int
     updated: int
+    voice_application: str | None = None
+    sms_application: str | None = None
 
     @property
     def created(self) -> int:
         """Creation time in seconds since the epoch, from the id."""
         return created_at(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberInstructions:
+    """Where a call to a phone number finds its instructions.
+
+    `settings` are those of the number's application, if it has one, else those of the number itself. `application` is
+    the id of the application; None if there is none, or if it is deleted: then there is no voice URL either (C-382).
+    """
+
+    number: PhoneNumber
+    settings: UrlSettings
+    application: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Applications:
         )  # fmt: skip
 
     def delete(self, account: str, identifier: str) -> None:
-        """Delete an application.
+        """Delete an application; phone numbers that refer to it have no voice URL from then on (C-382).
 
         Raises:
             NotFound: the account has no such application.

@@ -1,16 +1,17 @@
-"""The phone numbers of accounts: create, list, read, change and release them."""
+"""The phone numbers of accounts: create, list, read, change and release them; and the instructions of calls to them."""
 
 from typing import Final
 
 from tapedeck.domain.errors import InvalidParameter, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import ALL_TIME, Page, PageRequest
-from tapedeck.domain.phone_number import PhoneNumber, PhoneNumberFilter
+from tapedeck.domain.phone_number import NumberInstructions, PhoneNumber, PhoneNumberFilter
 from tapedeck.domain.telephone import formatted
-from tapedeck.domain.url_settings import SettingChanges
+from tapedeck.domain.url_settings import SettingChanges, UrlSettings
 from tapedeck.operations.lists import read_page
 from tapedeck.operations.short_lists import select_page
 from tapedeck.operations.url_settings import store_change, with_settings
+from tapedeck.ports.applications import ApplicationStore
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.phone_numbers import PhoneNumberStore
 
@@ -18,6 +19,9 @@ _NUMBER: Final = "PhoneNumber"
 _AREA_CODE: Final = "AreaCode"
 _FICTITIOUS: Final = tuple(f"55501{last:02}" for last in range(100))
 """The numbers of an area code that are reserved for fiction, in the order in which they are given out (C-352)."""
+
+_APPLICATIONS: Final = {"voice_application": "VoiceApplicationSid", "sms_application": "SmsApplicationSid"}
+"""The parameters of the settings that refer to an application."""
 
 _EMPTY_AREA: Final = "533"
 _ALWAYS_TAKEN: Final = "+15005550000"
@@ -31,11 +35,13 @@ class PhoneNumbers:
 
     Args:
         store: the stored numbers.
+        applications: the stored applications, to which numbers may refer.
         clock: the time in milliseconds.
     """
 
-    def __init__(self, store: PhoneNumberStore, clock: Clock) -> None:
+    def __init__(self, store: PhoneNumberStore, applications: ApplicationStore, clock: Clock) -> None:
         self._store = store
+        self._applications = applications
         self._clock = clock
 
     def create(self, account: str, number: str, settings: SettingChanges) -> PhoneNumber:
@@ -47,12 +53,13 @@ class PhoneNumbers:
             settings: its settings by field; the others have their defaults.
 
         Raises:
-            InvalidParameter: an account holds the number already, it may not be used, or it has a fallback without a
-                voice URL.
+            InvalidParameter: an account holds the number already, it may not be used, it has a fallback without a
+                voice URL, or an application that the account does not have.
         """
         if number == _ALWAYS_INVALID:
             raise InvalidParameter(_NUMBER, "number", "the number that is never valid")
         made = self._new(account, number, settings)
+        self._require_applications(account, settings)
         if number == _ALWAYS_TAKEN or not self._store.put_phone_number(made):
             raise InvalidParameter(_NUMBER, "number_taken", "an account holds this number")
         return made
@@ -61,8 +68,9 @@ class PhoneNumbers:
         """Create the first free phone number of an area code (C-352).
 
         Raises:
-            InvalidParameter: no number of the area code is free, or a fallback without a voice URL.
+            InvalidParameter: no number of the area code is free, or a setting is refused as by `create`.
         """
+        self._require_applications(account, settings)
         numbers = [] if area_code == _EMPTY_AREA else [f"+1{area_code}{rest}" for rest in _FICTITIOUS]
         taken = self._store.find_taken(numbers) if numbers else frozenset()
         for number in numbers:
@@ -104,13 +112,16 @@ class PhoneNumbers:
 
         Raises:
             NotFound: the account has no such phone number.
-            InvalidParameter: a fallback is set where there is no voice URL, or the owner is another account.
+            InvalidParameter: a fallback is set where there is no voice URL, the owner is another account, or the
+                account does not have the application.
         """
 
         def change(found: PhoneNumber) -> PhoneNumber:
             if owner not in {None, account}:
                 raise InvalidParameter("AccountSid", "choice", "another account")
-            return _with(found, settings)
+            changed = _with(found, settings)
+            self._require_applications(account, settings)
+            return changed
 
         return store_change(
             lambda: self.get(account, identifier), change, self._store.replace_phone_number,
@@ -126,10 +137,34 @@ class PhoneNumbers:
         if not self._store.delete_phone_number(self.get(account, identifier)):
             raise NotFound
 
+    def instructions_of(self, number: str) -> NumberInstructions | None:
+        """Return where a call to this number finds its instructions; None if no account holds it.
+
+        It takes one read, and one more for a number with an application.
+
+        Args:
+            number: the number in E.164 form.
+        """
+        held = self._store.find_phone_number(number)
+        if held is None:
+            return None
+        if held.voice_application is None:
+            return NumberInstructions(held, held)
+        application = self._applications.get_application(held.account, held.voice_application)
+        if application is None:
+            return NumberInstructions(held, UrlSettings())
+        return NumberInstructions(held, application, application.id)
+
     def _new(self, account: str, number: str, settings: SettingChanges) -> PhoneNumber:
         now = self._clock()
-        made = PhoneNumber(account, new_id(now), number, formatted(number), 1, now // 1000)
-        return _with(made, settings)
+        return _with(PhoneNumber(account, new_id(now), number, formatted(number), 1, now // 1000), settings)
+
+    def _require_applications(self, account: str, settings: SettingChanges) -> None:
+        """Raise InvalidParameter if a setting refers to an application that the account does not have (C-355)."""
+        for name, parameter in _APPLICATIONS.items():
+            identifier = settings.get(name)
+            if isinstance(identifier, str) and self._applications.get_application(account, identifier) is None:
+                raise InvalidParameter(parameter, "application", "no application has this sid")
 
 
 def _with(found: PhoneNumber, settings: SettingChanges) -> PhoneNumber:

@@ -16,7 +16,12 @@ from tapedeck.adapters.dynamodb.url_settings import URL_FIELDS, UrlSettingsTable
 from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.ports.lists import RangeReader
 
-_FIELDS: Final = FieldTable(*URL_FIELDS, Field("number", "number"))
+_FIELDS: Final = FieldTable(
+    *URL_FIELDS,
+    Field("number", "number"),
+    Field("voice_application", "voice_application", None),
+    Field("sms_application", "sms_application", None),
+)
 
 
 def phone_numbers_partition(account: str) -> str:

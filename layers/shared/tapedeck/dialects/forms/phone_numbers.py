@@ -26,11 +26,11 @@ _ORIGIN: Final = "twilio"
 class PhoneNumberForm(UrlSettingsForm):
     """What `create_incoming_phone_number` and `update_incoming_phone_number` can set.
 
-    No application exists, so each sid of one is unknown (C-355).
+    The settings have the ids of applications; whether they exist is checked later (C-355).
     """
 
     RESOURCE: ClassVar = PhoneNumber
-    APPLICATIONS: ClassVar = ("VoiceApplicationSid", "SmsApplicationSid")
+    APPLICATIONS: ClassVar = ("voice_application", "sms_application")
 
     friendly_name: Annotated[str, length_validator("choice", MAX_NUMBER_NAME)] | None = Field(
         None, alias="FriendlyName"
@@ -43,14 +43,19 @@ class PhoneNumberForm(UrlSettingsForm):
         """Parse and validate decoded fields; ignore those that the dialect does not have.
 
         Raises:
-            InvalidParameter: for the first invalid field, too long a name, or the sid of an application.
+            InvalidParameter: for the first invalid field, too long a name, or a malformed sid of an application.
         """
         form = super().read(fields, dialect)
         if len(form.friendly_name or "") > max_name(dialect):
             raise InvalidParameter("FriendlyName", "choice", "too many characters")
         for name in cls.APPLICATIONS:
-            if (fields.get(name) or ("",))[-1]:
-                raise InvalidParameter(name, "application", "no application has this sid")
+            sid = form._settings.get(name)  # noqa: SLF001 - an instance of this class
+            if isinstance(sid, str):
+                identifier = dialect.parse_sid(ResourceType.APPLICATION, sid)
+                if identifier is None:
+                    parameter = str(cls.model_fields[name].alias)
+                    raise InvalidParameter(parameter, "application", "not the sid of an application")
+                form._settings[name] = identifier  # noqa: SLF001
         return form
 
 

@@ -132,7 +132,7 @@ class Twilio(Dialect):
             "sid": self.format_sid(ResourceType.CALL, call.id),
             "date_created": rfc2822(call.created),
             "date_updated": rfc2822(call.updated),
-            "parent_call_sid": self._format_sid_or_none(ResourceType.CALL, call.parent_call),
+            "parent_call_sid": self.format_sid_or_none(ResourceType.CALL, call.parent_call),
             "account_sid": self.format_sid(ResourceType.ACCOUNT, call.account),
             "to": call.to,
             "to_formatted": formatted(call.to),
@@ -176,7 +176,7 @@ class Twilio(Dialect):
                 "recordings": f"{uri}/Recordings.json",
             },
             "reason_conference_ended": str(conference.reason) if conference.reason is not None else None,
-            "call_sid_ending_conference": self._format_sid_or_none(ResourceType.CALL, conference.ending_call),
+            "call_sid_ending_conference": self.format_sid_or_none(ResourceType.CALL, conference.ending_call),
         }
 
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
@@ -188,7 +188,7 @@ class Twilio(Dialect):
             "account_sid": self.format_sid(ResourceType.ACCOUNT, account),
             "call_sid": call,
             "label": participant.label,
-            "call_sid_to_coach": self._format_sid_or_none(ResourceType.CALL, participant.call_to_coach),
+            "call_sid_to_coach": self.format_sid_or_none(ResourceType.CALL, participant.call_to_coach),
             "coaching": participant.coaching,
             "conference_sid": conference_sid,
             "date_created": rfc2822(participant.joined),
@@ -266,13 +266,13 @@ class Twilio(Dialect):
             "phone_number": phone_number.number,
             "origin": "twilio",
             "sid": sid,
-            "sms_application_sid": None,
+            "sms_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.sms_application),
             **fields_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
             **fields_of(phone_number, "status_callback status_callback_method"),
             "trunk_sid": None,
             "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
             "voice_receive_mode": "voice",
-            "voice_application_sid": None,
+            "voice_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.voice_application),
             "voice_caller_id_lookup": phone_number.voice_caller_id_lookup,
             **fields_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
             "emergency_status": "Inactive",
@@ -351,8 +351,8 @@ class Twilio(Dialect):
         return {
             "account_sid": self.format_sid(ResourceType.ACCOUNT, recording.parent.account),
             "api_version": API_VERSION,
-            "call_sid": self._format_sid_or_none(ResourceType.CALL, recording.call),
-            "conference_sid": self._format_sid_or_none(
+            "call_sid": self.format_sid_or_none(ResourceType.CALL, recording.call),
+            "conference_sid": self.format_sid_or_none(
                 ResourceType.CONFERENCE, None if of_call else recording.parent.id
             ),
             "date_created": rfc2822(recording.created),
@@ -362,9 +362,6 @@ class Twilio(Dialect):
             "sid": self.format_sid(ResourceType.RECORDING, recording.id),
             "price": None,
         }
-
-    def _format_sid_or_none(self, kind: ResourceType, identifier: str | None) -> str | None:
-        return self.format_sid(kind, identifier) if identifier is not None else None
 
 
 def public_status(recording: Recording) -> str:
