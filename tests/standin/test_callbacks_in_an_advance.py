@@ -85,6 +85,17 @@ def test_a_delayed_callback_is_sent_on_the_way(tenant: Tenant, receiver: Receive
     assert attempts_of(tenant) == [[("12:01:01", 500), ("12:02:31", 200)]]
 
 
+def test_a_delayed_retry_is_sent_on_the_way(tenant: Tenant, receiver: Receiver) -> None:
+    """A retry that a fault delays by 30 seconds of the clock is sent then, and the next one follows a minute later."""
+    receiver.answers.extend([500, 500])
+    hang_up_after(tenant, receiver, 60)
+    tenant.advance(1)
+    tenant.idle()
+    assert tenant.control.post("/faults", {"on": "callback", "then": {"delay": 30}}).status == 201
+    tenant.advance(7_200)
+    assert attempts_of(tenant) == [[("12:01:01", 500), ("12:01:31", 500), ("12:03:01", 200)]]
+
+
 def test_all_accounts_are_advanced_from_callback_to_callback(
     receiver: Receiver, make_account: Callable[[], TestAccount], monkeypatch: pytest.MonkeyPatch, aws: None
 ) -> None:
@@ -194,6 +205,7 @@ def test_what_is_due_after_slow_callbacks_has_its_own_time(
     receiver.answers.append(500)
     hang_up_after(watched, receiver, 60)
     watched.advance(1)
+    watched.idle()
     monkeypatch.setattr(CallbackDispatcher, "deliver", watch.skip_an_hour_before(CallbackDispatcher.deliver))
     call, recording = watched.record()
     watched.advance(29.5)
@@ -212,6 +224,7 @@ def test_a_retry_that_is_not_queued_holds_no_advance(
     receiver.answers.append(500)
     hang_up_after(tenant, receiver, 60)
     tenant.advance(1)
+    tenant.idle()
     requeue, failures = CallbackDispatcher.requeue_due, [StoreUnavailable() for _ in range(3)]
 
     def requeue_later(dispatcher: CallbackDispatcher, shard: str, limit: int) -> int:

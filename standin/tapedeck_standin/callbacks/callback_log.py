@@ -5,7 +5,7 @@ It observes deliveries by wrapping the delivery store and the webhook client.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -30,6 +30,9 @@ _SID_FIELDS: Final = {
     "ConferenceSid": ResourceType.CONFERENCE,
     "CallSid": ResourceType.CALL,
 }
+_POLL_SECONDS: Final = 0.05
+"""Interval of real time at which `wait_until_attempted` looks whether an attempt sleeps."""
+
 _EVENT_FIELDS: Final = ("StatusCallbackEvent", "RecordingStatus", "CallStatus")
 
 
@@ -119,6 +122,8 @@ class CallbackLog:
         """The keys of the entries by account: looking for those of one account costs nothing for the others."""
         self._scheduled: dict[str, dict[str, CallbackDelivery]] = {}
         """Callbacks with a scheduled retry, by account and by id."""
+        self._senders: dict[tuple[str, str], int] = {}
+        """The threads that send callbacks, by the keys of the entries."""
         self._changed = threading.Condition()
         self._current = threading.local()
 
@@ -156,14 +161,29 @@ class CallbackLog:
                 return list(self._scheduled.get(account, {}).values())
             return [delivery for scheduled in self._scheduled.values() for delivery in scheduled.values()]
 
-    def wait_until_attempted(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
-        """Wait until none of these retries is queued, at most for this many seconds.
+    def wait_until_attempted(
+        self,
+        deliveries: Sequence[CallbackDelivery],
+        threads_asleep: Callable[[], Collection[int | None]],
+        seconds: float,
+    ) -> None:
+        """Wait until none of these retries is queued, unless its attempt sleeps.
 
         Call it when the reconciliation has queued those that are due: one that it has left or postponed is no reason to
         wait.
+
+        Args:
+            deliveries: the retries.
+            threads_asleep: returns the ids of the threads that sleep by the clock of their account.
+            seconds: the limit of the wait, in real time.
         """
+        deadline = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: all(map(self._is_attempted, deliveries)), seconds)
+            while (left := deadline - time.monotonic()) > 0:
+                asleep = threads_asleep()
+                if not any(self._is_queued(delivery, asleep) for delivery in deliveries):
+                    return
+                self._changed.wait(min(left, _POLL_SECONDS))  # no sleep is reported
 
     def kind_of(self, account: str, resource_id: str) -> ResourceType:
         """Return the type of a resource that callbacks are about; a recording if unknown."""
@@ -180,6 +200,7 @@ class CallbackLog:
 
     def _drop(self, key: tuple[str, str]) -> None:
         del self._entries[key]
+        self._senders.pop(key, None)
         del self._keys[key[0]][key]
         if not self._keys[key[0]]:
             del self._keys[key[0]]
@@ -199,6 +220,8 @@ class CallbackLog:
             self._put(key, replace(known, delivery=delivery) if known is not None else CallbackLogEntry(delivery))
             scheduled = self._scheduled.get(delivery.account, {})
             scheduled.pop(key[1], None)
+            if delivery.state is not DeliveryState.QUEUED:
+                self._senders.pop(key, None)
             if delivery.state is DeliveryState.RETRY_SCHEDULED:
                 self._scheduled.setdefault(delivery.account, scheduled)[key[1]] = delivery
             elif not scheduled:
@@ -208,13 +231,17 @@ class CallbackLog:
             self._changed.notify_all()
         return delivery
 
-    def _is_attempted(self, delivery: CallbackDelivery) -> bool:
-        known = self._entries.get((delivery.account, f"{delivery.resource_id}.{delivery.id}"))
-        return known is None or known.delivery.state is not DeliveryState.QUEUED
+    def _is_queued(self, delivery: CallbackDelivery, asleep: Collection[int | None]) -> bool:
+        key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
+        known = self._entries.get(key)
+        is_queued = known is not None and known.delivery.state is DeliveryState.QUEUED
+        return is_queued and self._senders.get(key) not in asleep
 
     def begin_delivery(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Set the delivery that this thread sends from now on, and record it."""
         self._current.delivery, self._current.sent = delivery, ()
+        with self._changed:
+            self._senders[delivery.account, f"{delivery.resource_id}.{delivery.id}"] = threading.get_ident()
         return self.record(delivery)
 
     def send(self, request: WebhookRequest, client: WebhookClient) -> WebhookResult:

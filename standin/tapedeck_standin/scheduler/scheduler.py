@@ -166,7 +166,7 @@ class Scheduler:
             due: Sequence[CallbackDelivery] = ()
             while self.run(account, deadline) and not self._stopping.is_set():
                 self.wake()
-                budget.wait(partial(self._callback_log.wait_until_attempted, due))
+                budget.wait(partial(self._callback_log.wait_until_attempted, due, self._clock.threads_asleep))
                 if left:  # what is queued belongs to the time before the step
                     budget.wait(partial(self._callback_workers.wait, account))
                 step = self._milliseconds_until_due(account)
