@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import urllib.request
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
+
+from pytest_tapedeck.connections import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ ANSWER_SECONDS = 120
 ADVANCE_SECONDS = 600
 """How long `advance` waits: the server first finishes all recordings that end."""
 
+_BAD_REQUEST = 400
 _HTTP_REQUEST_TIMEOUT = 408
 
 
@@ -290,22 +291,13 @@ def send_control_request(
         NoAnswer: there is no response after `timeout` seconds.
     """
     body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(  # noqa: S310 - the URL of the stand-in
-        f"{url}/_standin{path}", body, {"Content-Type": "application/json"}, method=method
-    )
-    # Ignore the proxy settings of the environment: a proxy cannot reach this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    headers = {"Content-Type": "application/json"}
     try:
-        with opener.open(request, timeout=timeout) as response:
-            text = response.read()
-    except HTTPError as error:
-        raise Refused(error.code, error.read().decode("utf-8", "replace")) from error
+        status, text = send(url, method, f"/_standin{path}", body, headers, timeout)
     except socket.timeout as error:  # noqa: UP041 - until Python 3.9 it is no TimeoutError
         raise NoAnswer(method, path, timeout) from error
-    except URLError as error:
-        if isinstance(error.reason, socket.timeout):  # while it connected
-            raise NoAnswer(method, path, timeout) from error
-        raise
+    if status >= _BAD_REQUEST:
+        raise Refused(status, text.decode("utf-8", "replace"))
     parsed: dict[str, Any] = json.loads(text) if text else {}
     return parsed
 

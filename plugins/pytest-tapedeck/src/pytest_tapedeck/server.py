@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_tapedeck.client import Refused, send_control_request
+from pytest_tapedeck.connections import close
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,9 +97,13 @@ def running_server(options: tuple[str, ...]) -> Iterator[Server]:
     stderr_tail: deque[str] = deque(maxlen=50)
     reader = threading.Thread(target=_read_stderr, args=(process, stderr_tail), daemon=True)
     reader.start()
+    url = ""
     try:
-        yield _wait_until_ready(process, stderr_tail)
+        server = _wait_until_ready(process, stderr_tail)
+        url = server.url
+        yield server
     finally:
+        close(url)
         process.terminate()
         process.wait(30)
         reader.join(5)
