@@ -28,7 +28,7 @@ from tapedeck_standin.control import (
     schemas,
     telephony,
 )
-from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
+from tapedeck_standin.control.fixtures import AccountFixture, ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import ControlRoute
 from tapedeck_standin.control.router import ControlRouter, path_of
 from tapedeck_standin.faults import ANY, CALLBACK, CONFIRMED_UPDATES, MEDIA, FaultAction, supported_effects
@@ -106,7 +106,11 @@ def control_fields() -> str:
 def fixtures() -> str:
     """Return the tables of the fields of a fixtures file."""
     return _fields(
-        "Part", [Fixtures, RecordingFixture, ApiKeyFixture], FIXTURE_FIELDS, "FIXTURE_FIELDS", inherited=True
+        "Part",
+        [Fixtures, AccountFixture, RecordingFixture, ApiKeyFixture],
+        FIXTURE_FIELDS,
+        "FIXTURE_FIELDS",
+        inherited=True,
     )
 
 
@@ -136,6 +140,7 @@ _LINKS: Final = {
     "CreateCallRequest": "objects",
     "CreateConferenceRequest": "objects",
     "RecordingFixture": "objects",
+    "AccountFixture": "objects",
     "ApiKeyFixture": "objects",
     "CreatePhoneNumberRequest": "objects",
     "CreateApplicationRequest": "objects",
@@ -150,7 +155,12 @@ def _title(model: type[BaseModel]) -> str:
         return "the query of every `GET` and `DELETE`"
     if model is listing.PageQuery:
         return ", ".join(routes)
-    parts = {"Fixtures": "the file", "RecordingFixture": "a recording", "ApiKeyFixture": "a key"}
+    parts = {
+        "Fixtures": "the file",
+        "AccountFixture": "an account",
+        "RecordingFixture": "a recording",
+        "ApiKeyFixture": "a key",
+    }
     return parts.get(model.__name__, routes[0] if routes else "")
 
 

@@ -417,6 +417,7 @@ CONTROL_FIELDS: Final = {
 }
 
 FIXTURE_FIELDS: Final = {
+    "Fixtures.accounts": "further accounts, which all other resources may name as their `account`",
     "Fixtures.calls": "calls, with the fields of `POST /_standin/calls`",
     "Fixtures.conferences": "conferences, with the fields of `POST /_standin/conferences`",
     "Fixtures.recordings": "recordings, see the next table",
@@ -429,6 +430,9 @@ FIXTURE_FIELDS: Final = {
     "RecordingFixture.status": "the recording's status",
     "RecordingFixture.seconds": "how long it is",
     "RecordingFixture.recording_channels": "`dual` only for a call",
+    "AccountFixture.sid": "the account's sid in either format",
+    "AccountFixture.token": "the auth token, which is not printed",
+    "AccountFixture.signing_key": "the key that signs callbacks in SignalWire's dialect; a generated one by default",
     "ApiKeyFixture.account": f"the account; {_ACCOUNT}",
     "ApiKeyFixture.sid": "the key's sid in either format; a generated one by default",
     "ApiKeyFixture.secret": "the secret, which is not printed",

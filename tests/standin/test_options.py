@@ -271,6 +271,8 @@ def test_clock_cannot_pass_the_year_9999() -> None:
         ("recordings: [{call: 1, conference: Sales}]", "recordings.0: exactly one of call and conference is required"),
         ("recordings: [{call: 0}]", "recordings.0.call: "),
         ("recordings: [{call: 1, seconds: 3601}]", "recordings.0.seconds: "),
+        ("accounts: [{sid: AC123, token: x}]", "accounts.0.sid: "),
+        (f"accounts: [{{sid: AC{'ab' * 16}}}]", "accounts.0.token: Field required"),
         ("keys: [{sid: SK123, secret: x}]", "keys.0.sid: "),
         ("keys: [{}]", "keys.0.secret: Field required"),
         ("keys: [{secret: x, friendly_name: 1}]", "keys.0.friendly_name: "),
@@ -302,6 +304,35 @@ def test_fixtures_have_api_keys(tmp_path: Path) -> None:
         assert [each["friendly_name"] for each in owner.get("Keys").body["keys"]] == ["tests"]
     assert [line.split()[:2] for line in created] == [["api_key", sid]]
     assert "from-the-file" not in "".join(created)
+
+
+@pytest.mark.ci
+def test_fixtures_have_accounts(tmp_path: Path) -> None:
+    """Resources may name an account of the file, which has the token and the signing key of the file."""
+    file = tmp_path / "fixtures.yaml"
+    sid = f"AC{'cd' * 16}"
+    file.write_text(
+        f"""
+        accounts: [{{sid: {sid}, token: a-token, signing_key: a-key}}]
+        calls: [{{account: {sid}}}, {{}}]
+        conferences: [{{account: {sid}, friendly_name: Sales}}]
+        recordings: [{{call: 1, seconds: 2}}, {{account: {sid}, conference: Sales, seconds: 3}}]
+        keys: [{{account: {sid}, sid: SK{"ef" * 16}, secret: of-the-key}}]
+        numbers: [{{account: {sid}, phone_number: "+12025550147"}}]
+        """
+    )
+    with running_standin("--fixtures", str(file)) as (standin, created):
+        other = HttpFunctionClient(TWILIO, sid[2:], "a-token", standin=standin)
+        listed = other.get("Recordings").body["recordings"]
+        assert sorted((each["account_sid"], each["duration"]) for each in listed) == [(sid, "2"), (sid, "3")]
+        numbers = other.get("IncomingPhoneNumbers").body["incoming_phone_numbers"]
+        assert [each["phone_number"] for each in numbers] == ["+12025550147"]
+        key = HttpFunctionClient(TWILIO, sid[2:], "of-the-key", user=f"SK{'ef' * 16}", standin=standin)
+        assert key.get("Calls").status == 200
+        own = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        assert [len(api.get("Calls").body["calls"]) for api in (own, other)] == [1, 3]
+        assert own.get("Recordings").body["recordings"] == []
+    assert "a-token" not in "".join(created)
 
 
 DUPLICATE_FIXTURES = """
@@ -369,6 +400,14 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
         (
             f"{{keys: [{{sid: SK{'0' * 32}, secret: a}}, {{sid: SK{'0' * 32}, secret: b}}]}}",
             "keys.1.sid: an API key already has this sid",
+        ),
+        (
+            f"{{calls: [{{account: AC{'ab' * 16}}}]}}",
+            "calls.0.account: the account does not exist: add it to accounts",
+        ),
+        (
+            f"{{accounts: [{{sid: AC{'ab' * 16}, token: a}}, {{sid: AC{'ab' * 16}, token: b}}]}}",
+            "accounts.1.token: this account has another token",
         ),
     ],
 )

@@ -280,8 +280,8 @@ def build_application(
         # No engine need be alive: what a file describes exists when the stand-in is ready.
         recordings = Recordings(resources, clock)
         loader = FixtureLoader(
-            registry, telephony, recordings, api_keys.create, applications.create, phone_numbers.create,
-            scheduler.run, clock,
+            registry, api_bootstrap.get_admin_services().accounts.create, telephony, recordings, api_keys.create,
+            applications.create, phone_numbers.create, scheduler.run, clock,
         )  # fmt: skip
         _create_fixtures(loader, setting.fixtures, setting.fixture_sids, report)
     phone_numbers.give_default(account)  # after the fixtures, one of which may be this number

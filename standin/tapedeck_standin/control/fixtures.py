@@ -22,7 +22,9 @@ from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.number_schemas import CreateApplicationRequest, CreatePhoneNumberRequest
 from tapedeck_standin.control.requests import AccountRegistry, ControlError
 from tapedeck_standin.control.schemas import (
+    AccountSid,
     ControlRequest,
+    CreateAccountRequest,
     CreateApiKeyRequest,
     CreateCallRequest,
     CreateConferenceRequest,
@@ -61,6 +63,14 @@ class RecordingFixture(ControlRequest):
         return self
 
 
+class AccountFixture(CreateAccountRequest):
+    """A further account, which the resources of the file may name; its secrets are not printed."""
+
+    sid: AccountSid
+    token: Annotated[str, Field(min_length=1, max_length=256, repr=False)]
+    signing_key: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(None, repr=False)
+
+
 class ApiKeyFixture(CreateApiKeyRequest):
     """An API key; its secret is required, because it is not printed."""
 
@@ -72,6 +82,7 @@ class Fixtures(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    accounts: Annotated[tuple[AccountFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
     calls: Annotated[tuple[CreateCallRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
@@ -153,6 +164,7 @@ class FixtureLoader:
 
     Args:
         registry: the known accounts.
+        create_account: creates accounts; raises InvalidState if one of this id has another token.
         telephony: creates calls and conferences.
         recordings: starts and stops recordings, as API clients do.
         create_key: creates API keys.
@@ -165,6 +177,7 @@ class FixtureLoader:
     def __init__(
         self,
         registry: AccountRegistry,
+        create_account: Callable[..., object],
         telephony: Telephony,
         recordings: Recordings,
         create_key: Callable[[CreateApiKeyRequest], NewApiKey],
@@ -174,6 +187,7 @@ class FixtureLoader:
         clock: VirtualClock,
     ) -> None:
         self._registry = registry
+        self._create_account = create_account
         self._telephony = telephony
         self._recordings = recordings
         self._create_key = create_key
@@ -185,11 +199,12 @@ class FixtureLoader:
     def create(self, fixtures: Fixtures) -> list[CreatedResource]:
         """Create all resources, each kind in the file's order.
 
-        First API keys and applications, then phone numbers, calls, conferences, and recordings last.
+        First accounts, then API keys and applications, then phone numbers, calls, conferences, and recordings last.
 
         Raises:
             InvalidFixtures: the fixtures contradict each other.
         """
+        self._make_accounts(fixtures.accounts)
         calls: list[tuple[str, str]] = []
         conferences_by_name: dict[tuple[str, str | None], str] = {}
         made = [*self._make_keys(fixtures.keys), *self._make_applications(fixtures.applications)]
@@ -218,6 +233,15 @@ class FixtureLoader:
             self._telephony.hang_up(*calls[place - 1])
         self._run()
         return made
+
+    def _make_accounts(self, fixtures: Sequence[AccountFixture]) -> None:
+        for place, fixture in enumerate(fixtures):
+            try:
+                self._create_account(
+                    account=fixture.account_id, auth_token=fixture.token, signing_key=fixture.signing_key
+                )
+            except InvalidState as error:
+                raise InvalidFixtures(f"accounts.{place}.token: this account has another token") from error
 
     def _make_keys(self, fixtures: Sequence[ApiKeyFixture]) -> Iterator[CreatedResource]:
         for place, fixture in enumerate(fixtures):
@@ -261,7 +285,7 @@ class FixtureLoader:
         try:
             return self._registry.account(fixture.account_id)
         except ControlError as error:
-            raise InvalidFixtures(f"{where}.account: {error.message}") from error
+            raise InvalidFixtures(f"{where}.account: {error.message}: add it to accounts") from error
 
     def _record(
         self,
