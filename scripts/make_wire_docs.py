@@ -32,6 +32,7 @@ from tapedeck.dialects.forms.api_keys import KeyForm
 from tapedeck.dialects.forms.applications import ApplicationForm, ListApplications
 from tapedeck.dialects.forms.base import CreateCallRecording, Form, UpdateConferenceForm, UpdateRecording
 from tapedeck.dialects.forms.calls import UpdateCallForm
+from tapedeck.dialects.forms.create_call import CreateCall
 from tapedeck.dialects.forms.create_participant import CreateParticipant
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import (
@@ -85,6 +86,7 @@ FORMS: Final[Mapping[str, type[Form]]] = {
     "list_applications": ListApplications,
     "update_application": ApplicationForm,
     "list_calls": ListCalls,
+    "create_call": CreateCall,
     "update_call": UpdateCallForm,
     "create_call_recording": CreateCallRecording,
     "list_call_recordings": ListRecordingsOfParent,
@@ -119,6 +121,7 @@ CHECKED_LATER: Final = {
     "VoiceApplicationSid": "application",
     "SmsApplicationSid": "application",
     "AccountSid": "choice",
+    "ApplicationSid": "application",
 }
 """The faults of parameters that a form checks after its fields."""
 
@@ -219,7 +222,7 @@ def parameters(operation: str) -> Iterator[str]:
         if name not in PAGING:
             value, fault = _value(field, is_list=name in form.LISTS)
             fault = CHECKED_LATER.get(name, fault)
-            default = "required" if field.is_required() else _default(field.default)
+            default = "required" if field.is_required() or field.default == "" else _default(field.default)
             invalid = _fault(fault, operation, name)
             yield _row(f"`{name}`", value, default, invalid, text_of("parameters", operation, name))
     if issubclass(form, ListForm):
@@ -269,8 +272,8 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return f"whole number, {found['least']} to {found['most']:,}", fault
     if "max_length" in found:
         return f"text, at most {found['max_length']} characters", fault
-    if "schemes" in found:
-        return "an address", "choice"
+    if "schemes" in found or "missing" in found:
+        return "an address", fault if "missing" in found else "choice"
     words = {bool: "`true` `false`", int: "whole number"}
     return words.get(kind, "URL" if fault.endswith("url") else "text"), fault
 
@@ -295,8 +298,8 @@ def _fault(fault: str, operation: str | None = None, parameter: str = "") -> str
         return ""
     cells = []
     for dialect in (TWILIO, SIGNALWIRE):
-        warns = operation is None or FORMS[operation].WARNS
-        if warns and (warning := dialect.warning(parameter)) is not None:
+        form = Form if operation is None else FORMS[operation]
+        if (warning := form.warning(parameter, dialect)) is not None:
             cells.append(f"warning {warning.code}")
             continue
         answer = error_data.answer_to(fault, dialect.name, operation)

@@ -25,6 +25,7 @@ CONFERENCE: Final = "ConferenceCallback"
 CALL_STATUS: Final = "CallCallback"
 
 CALLBACKS: Final[Mapping[str, Mapping[str, str]]] = {
+    "create_call": {"RecordingStatusCallback": RECORDING, "StatusCallback": CALL_STATUS},
     "create_call_recording": {"RecordingStatusCallback": RECORDING},
     "create_participant": {
         "ConferenceRecordingStatusCallback": RECORDING,

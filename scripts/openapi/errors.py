@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from scripts.openapi.error_data import can_occur
-from scripts.openapi.forms import Parameter, Schema
+from scripts.openapi.forms import Parameter, Schema, all_faults
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
@@ -38,6 +38,7 @@ from tapedeck.domain.errors import (
 _UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording, NotConfirmed)
 
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
+    "create_call": (NoEngineAvailable,),
     "create_call_recording": (NotEligibleForRecording, NoEngineAvailable),
     "create_key": (InvalidState,),
     "create_participant": (LabelInUse, NoEngineAvailable),
@@ -143,7 +144,7 @@ def _errors(
         yield "malformedBody", MalformedBody()
         yield "bodyTooLarge", BodyTooLarge()
     for parameter in parameters:
-        for fault in sorted(parameter.faults | ({"missing"} if parameter.is_required else frozenset())):
+        for fault in sorted(all_faults([parameter])):
             yield f"{_camel(parameter.name)}_{fault}", InvalidParameter(parameter.name, fault)
     for kind in STATE_ERRORS.get(operation, ()):
         yield _camel(kind.__name__), kind()

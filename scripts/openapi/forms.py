@@ -16,6 +16,7 @@ from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.forms import base, lists
 from tapedeck.dialects.forms.applications import ApplicationForm
 from tapedeck.dialects.forms.base import Form
+from tapedeck.dialects.forms.create_call import CreateCall
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
 from tapedeck.dialects.forms.phone_numbers import CreatePhoneNumberForm, PhoneNumberForm, max_name, number_pattern
@@ -27,6 +28,7 @@ HEX: Final = "[0-9a-fA-F]"
 UUID: Final = f"{HEX}{{8}}(-{HEX}{{4}}){{3}}-{HEX}{{12}}"
 
 _NUMBER: Final = r"\+?[*#(). -]*[0-9][0-9*#(). -]*"
+_E164: Final = r"\+[1-9][0-9]{1,14}"
 _TIME: Final = "([01][0-9]|2[0-3])(:[0-5][0-9]){2}"
 _MAIL_DATE: Final = (
     "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|1[0-9]|2[0-8]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
@@ -64,6 +66,7 @@ def sid_schema(dialect: Dialect, kind: ResourceType) -> Schema:
 
 def parameters_of(form: type[Form], dialect: Dialect) -> list[Parameter]:
     """Return the parameters that a form reads in a dialect, in the form's order; date filters follow at the end."""
+    form = form.in_dialect(dialect)
     known = _known_names(form, dialect)
     found = [_parameter(form, info, dialect) for info in form.model_fields.values() if info.alias in known]
     if issubclass(form, ListForm):
@@ -86,13 +89,17 @@ def _known_names(form: type[Form], dialect: Dialect) -> frozenset[str]:
         del model
         raise _Captured(frozenset(event))
 
-    fields = {str(info.alias): ["true"] for info in form.model_fields.values()}
+    # Each by itself: one field may replace others.
+    found: set[str] = set()
     with patch.object(base, "parse", capture):
-        try:
-            form.read(fields, dialect)
-        except _Captured as captured:
-            return captured.names
-    raise AssertionError(f"{form.__name__}.read does not validate")
+        for info in form.model_fields.values():
+            try:
+                form.read({str(info.alias): ["true"]}, dialect)
+            except _Captured as captured:
+                found |= captured.names
+            else:
+                raise AssertionError(f"{form.__name__}.read does not validate")
+    return frozenset(found)
 
 
 def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter:
@@ -104,15 +111,15 @@ def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter
         if isinstance(validator, AfterValidator | BeforeValidator):
             rules, fault = _rules(validator)
             schema |= rules
-            faults.add(fault)
+            faults |= {fault} if fault else set()
     if name in form.LISTS:
         schema = {"type": "array", "items": {"type": "string", **schema}}
     else:
         schema = {"type": _TYPES[kind], **schema}
     schema |= _unannotated(name, form, dialect)
-    if info.default not in {None, PydanticUndefined}:
+    if info.default not in {None, PydanticUndefined, ""}:
         schema["default"] = list(info.default) if isinstance(info.default, tuple) else info.default
-    if (name == "Muted" and dialect.invalid_muted_means_false) or (form.WARNS and dialect.warning(name) is not None):
+    if (name == "Muted" and dialect.invalid_muted_means_false) or form.warning(name, dialect) is not None:
         faults.clear()
     return Parameter(
         name, schema, _is_required(name, info, form, dialect), frozenset(faults | _other_faults(name, form))
@@ -124,12 +131,15 @@ def _is_required(name: str, info: FieldInfo, form: type[Form], dialect: Dialect)
     optional_at_twilio = (issubclass(form, CreatePhoneNumberForm) and name == "PhoneNumber") or (
         issubclass(form, ApplicationForm) and name == "FriendlyName"
     )
-    return info.is_required() or (optional_at_twilio and not dialect.supports_friendly_name_lookup)
+    is_always_needed = issubclass(form, CreateCall) and name in {"To", "From"}
+    return info.is_required() or is_always_needed or (optional_at_twilio and not dialect.supports_friendly_name_lookup)
 
 
 def _other_faults(name: str, form: type[Form]) -> frozenset[str]:
     if issubclass(form, PhoneNumberForm) and name in _FAULTS_OF_NUMBERS:
         return _FAULTS_OF_NUMBERS[name]
+    if issubclass(form, CreateCall):
+        return _FAULTS_OF_NEW_CALLS.get(name, frozenset())
     return _OTHER_FAULTS.get(name, frozenset())
 
 
@@ -170,10 +180,27 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
             return {"minimum": 1}, "page_size"
         case lists._page_number.__name__:  # noqa: SLF001 - the validator of Page
             return {"minimum": 0}, "choice"
-        case "_parse_whole_number" | "_parse_boolean":
-            return {}, "choice"
         case unknown:
-            raise TypeError(f"{unknown}: this validator has no schema in scripts/openapi/forms.py")
+            return _simple_rules(unknown, known)
+
+
+def _simple_rules(name: str, known: Mapping[str, Any]) -> tuple[Schema, str]:
+    """Return the same for validators that limit the form of a text, or that depend on other parameters."""
+    address = rf"^({_E164}|client:[^\s\x00-\x1f\x7f-\x9f\ufeff]{{1,256}})$"
+    rules: Mapping[str, tuple[Schema, str]] = {
+        "_pattern_validator": ({"pattern": f"^{known.get('pattern')}$"}, known.get("fault", "")),
+        "_to_validator": ({"pattern": address}, known.get("fault", "")),
+        "_from_validator": ({"pattern": address}, known.get("fault", "")),
+        "_check_instructions": ({}, "instructions_missing"),
+        "_check_async_callback": ({}, "async_detection"),
+        "_is_true": ({}, ""),
+        "parse_whole_number": ({}, "choice"),
+        "_whole_validator": ({}, known.get("fault", "")),
+        "_parse_boolean": ({}, "choice"),
+    }
+    if name not in rules:
+        raise TypeError(f"{name}: this validator has no schema in scripts/openapi/forms.py")
+    return rules[name]
 
 
 _OTHER_FAULTS: Final[Mapping[str, frozenset[str]]] = {
@@ -196,6 +223,13 @@ _FAULTS_OF_NUMBERS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The same for the forms of phone numbers."""
 
+_FAULTS_OF_NEW_CALLS: Final[Mapping[str, frozenset[str]]] = {
+    "To": frozenset({"to_missing", "to_refused", "to_unreachable", "to_international", "to_blocked"}),
+    "From": frozenset({"from_missing"}),
+    "ApplicationSid": frozenset({"application"}),
+}
+"""The same for the form of a new call."""
+
 
 def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
     """Return the rules that a form's `read` checks without a validator."""
@@ -208,6 +242,8 @@ def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
             return sid_schema(dialect, ResourceType.CALL)
         case "FriendlyName" if issubclass(form, ApplicationForm) and not dialect.supports_friendly_name_lookup:
             return {"minLength": 1}
+        case "ApplicationSid" if issubclass(form, CreateCall):
+            return sid_schema(dialect, ResourceType.APPLICATION)
         case _:
             return _unannotated_of_number(name, dialect) if issubclass(form, PhoneNumberForm) else {}
 
@@ -239,4 +275,10 @@ def _date(form: type[ListForm], name: str, sign: str, dialect: Dialect) -> Param
 def all_faults(parameters: Iterator[Parameter] | list[Parameter]) -> frozenset[str]:
     """Return every fault that one of the parameters can have."""
     faults = {fault for parameter in parameters for fault in parameter.faults}
-    return frozenset(faults | ({"missing"} if any(parameter.is_required for parameter in parameters) else set()))
+    is_missing = any(_is_missing(parameter) for parameter in parameters)
+    return frozenset(faults | ({"missing"} if is_missing else set()))
+
+
+def _is_missing(parameter: Parameter) -> bool:
+    """Return whether a parameter that is missing has the fault `missing`."""
+    return parameter.is_required and not any(fault.endswith("_missing") for fault in parameter.faults)

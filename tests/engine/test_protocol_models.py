@@ -249,7 +249,7 @@ def test_the_limits_of_numbers_are_valid(seq: int, at: int) -> None:
         ("call.ended", {"call": None}, "call"),
         ("call.ended", {"sip_status": 700}, "sip_status"),
         ("call.ended", {"cause": "17"}, "cause"),
-        ("call.ringing", {"from": "x" * 257}, "from"),
+        ("call.ringing", {"from": "x" * 1_025}, "from"),
         ("call.ringing", {"to": "\ud800"}, "to"),
         ("call.ringing", {"direction": "sideways"}, "direction"),
         ("call.redirected", {"version": None}, "version"),

@@ -470,7 +470,12 @@ def conference(
     }
 
 
-_FORMATTED = {"+13105678901": "(310) 567-8901", "+13103384645": "(310) 338-4645"}
+_FORMATTED = {
+    "+12025550144": "(202) 555-0144",
+    "+12025550100": "(202) 555-0100",
+    "+13105678901": "(310) 567-8901",
+    "+13103384645": "(310) 338-4645",
+}
 """The formatted phone numbers of the stage's calls; other values are shown unchanged."""
 
 
@@ -518,7 +523,7 @@ def call(dialect: str, of: Call) -> Body:
             "from": of.from_,
             "formatted_from": _FORMATTED.get(of.from_, of.from_),
             "from_formatted": _FORMATTED.get(of.from_, of.from_),
-            "phone_number_sid": None,
+            "phone_number_sid": None if of.phone_number is None else sid(dialect, "PN", of.phone_number),
             "status": str(of.status),
             "start_time": date_or_none(of.started),
             "end_time": date_or_none(of.ended),
@@ -554,7 +559,7 @@ def call(dialect: str, of: Call) -> Body:
         "to_formatted": _FORMATTED.get(of.to, of.to),
         "from": of.from_,
         "from_formatted": _FORMATTED.get(of.from_, of.from_),
-        "phone_number_sid": None,
+        "phone_number_sid": None if of.phone_number is None else sid(dialect, "PN", of.phone_number),
         "status": str(of.status),
         "start_time": date_or_none(of.started),
         "end_time": date_or_none(of.ended),
@@ -590,6 +595,13 @@ _NOT_FOUND: _Row = (404, 20404, "The requested resource {uri} was not found")
 _NOT_ELIGIBLE: _Row = (400, 21220, "Requested resource is not eligible for recording")
 _LABEL_IN_USE: _Row = (400, 16025, "Another participant of this conference has this label")
 _EVENT = "Invalid recording status callback event"
+
+
+def _both_parameter(code: int, message: str) -> tuple[_Row, _Row]:
+    """Return a row of an invalid parameter: 400 in Twilio's dialect, 422 in SignalWire's."""
+    return (400, code, message), (422, code, message)
+
+
 REFUSALS: dict[str, tuple[_Row, _Row]] = {
     "no credentials": (
         (401, 20003, "Authentication Error - No credentials provided"),
@@ -615,8 +627,8 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
     "no URL": ((400, 21402, "{name} is not a valid URL"), (422, 21402, "{name} is not a valid URL")),
     "no callback URL": ((400, 21402, "{name} is not a valid URL"), (422, 21456, "{name} is not a valid URL")),
     "no instructions URL": (
-        (400, 21205, "{name} is not a valid URL"),
-        (422, 21205, "{name} is not a valid URL"),
+        (400, 21205, "{name} is not a valid URL: {value}"),
+        (422, 21205, "{name} is not a valid URL: {value}"),
     ),
     "no instructions method": (
         (400, 21209, "{name} must be GET or POST"),
@@ -635,6 +647,22 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
         (422, 21452, "No phone numbers are available in {name}"),
     ),
     "fallback without a URL": ((400, 21405, "{name} needs a VoiceUrl"), (422, 10000, "{name} needs a VoiceUrl")),
+    "no engine": ((503, 20503, "Service Unavailable"), (503, 20504, "Service unavailable")),
+    "to missing": ((400, 21201, "No 'To' number is specified"), (422, 21211, "No 'To' number is specified")),
+    "to bad": _both_parameter(21211, "The 'To' number {value} is not a valid phone number."),
+    "to refused": _both_parameter(21217, "The 'To' number {value} is not a valid phone number."),
+    "to unreachable": _both_parameter(21214, "The 'To' number {value} cannot be reached."),
+    "to international": _both_parameter(21215, "International calls to {value} are not permitted."),
+    "to blocked": _both_parameter(21216, "Calls to {value} are not permitted."),
+    "from missing": _both_parameter(21213, "'From' phone number is required"),
+    "from bad": _both_parameter(21212, "The 'From' number {value} is not a valid phone number."),
+    "no instructions": _both_parameter(21205, "Url parameter is required."),
+    "markup too long": ((400, 32018, "{name} has more than 4000 characters"), (422, 10000, "{name} is invalid")),
+    "no status callback URL": _both_parameter(21609, "{name} is not a valid URL"),
+    "digits bad": ((400, 21206, "{name} is invalid"), (422, 13222, "{name} is invalid")),
+    "timeout bad": _both_parameter(21208, "{name} must be from 1 to 600"),
+    "machine detection bad": ((400, 20001, "Bad request"), (422, 21234, "{name} is invalid")),
+    "no detection callback": ((400, 20001, "Bad request"), (422, 21262, "{name} is required")),
     "application unknown": (
         (400, 21218, "{name} is not the sid of an application"),
         (422, 21218, "{name} is not the sid of an application"),

@@ -9,7 +9,7 @@ from tapedeck.bootstrap.http import get_admin_services
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import ApiKeyInfo
 from tapedeck.domain.application import Application
-from tapedeck.domain.call import Call
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.phone_number import PhoneNumber
@@ -71,6 +71,10 @@ class Operation:
         """The status of a success; create_call_recording answers 200, because the call is already being recorded."""
         created = {"create_participant", "create_key", "create_incoming_phone_number", "create_application"}
         return 201 if self.name in created else 204 if self.is_deletion else 200
+
+    def status_in(self, dialect: str) -> int:
+        """The status of a success; only Twilio's dialect answers the creation of a call with 201."""
+        return 201 if self.name == "create_call" and dialect == "twilio" else self.status
 
     def takes_names(self, variable: str) -> bool:
         """Whether its path accepts a friendly name or a label in place of this id."""
@@ -136,6 +140,12 @@ OPERATIONS = {
         Operation("update_participant", "POST", _PARTICIPANT, {}),
         Operation("remove_participant", "DELETE", _PARTICIPANT),
         Operation("list_calls", "GET", "Calls"),
+        Operation(
+            "create_call",
+            "POST",
+            "Calls",
+            {"From": "client:a", "To": "client:b", "Url": "https://app.example.com/voice"},
+        ),
         Operation("list_call_recordings", "GET", "Calls/{CallSid}/Recordings"),
         Operation("list_call_events", "GET", "Calls/{CallSid}/Events", only="twilio"),
         Operation("list_call_notifications", "GET", "Calls/{CallSid}/Notifications", only="twilio"),
@@ -246,7 +256,8 @@ class Scene:
         """Return the complete body of this operation's successful response."""
         if operation.is_deletion or operation.is_list:
             return self._page(client, operation) if operation.is_list else None
-        if operation.path in {"", "Keys", _KEY, _NUMBERS, _NUMBER, _APPLICATIONS, _APPLICATION}:
+        of_account = {"", "Keys", _KEY, _NUMBERS, _NUMBER, _APPLICATIONS, _APPLICATION}
+        if operation.path in of_account or operation.name == "create_call":
             return self._of_account(client, operation)
         if operation.name == "create_participant":
             made = client.answers[-1].body["call_sid"][2:]
@@ -264,12 +275,22 @@ class Scene:
         }
         return shown(client, things.get(operation.path, self.transcription))
 
+    def _new_call(self, client: FunctionClient) -> Any:
+        """Return the call that the client has just created."""
+        made = client.dialect.parse_sid(ResourceType.CALL, client.answers[-1].body["sid"])
+        assert made is not None
+        now = self.stage.clock.seconds
+        call = Call(client.account, made, CallStatus.QUEUED, now, "client:b", "client:a", "outbound-api")
+        return expected.call(client.dialect.name, call)
+
     def _of_account(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the account, its API key, phone number or application, or the one that was just created."""
         if operation.path in {_APPLICATIONS, _APPLICATION}:
             return self._application(client, operation)
         if operation.path in {_NUMBERS, _NUMBER}:
             return self._number(client, operation)
+        if operation.name == "create_call":
+            return self._new_call(client)
         if operation.name == "get_account":
             return account_shown(client)
         if operation.name == "create_key":

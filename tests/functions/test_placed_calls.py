@@ -26,7 +26,7 @@ EVERY_EVENT: Final = ("initiated", "ringing", "answered", "completed")
 def place(world: World, events: tuple[str, ...] = EVERY_EVENT) -> Call:
     """Store a new call that the engine is to dial."""
     settings = {name: value for name, value in PLACEMENT.items() if name != "flow"}
-    wanted = PlaceCall(TO, FROM, FLOW, settings, CallbackSubscription(URL, "POST", events, "twilio"))
+    wanted = PlaceCall(TO, FROM, "twilio", FLOW, settings, CallbackSubscription(URL, "POST", events, "twilio"))
     calls = PlacedCalls(world.services.calls._store, world.clock, lambda _account, _needed: "standin")
     return calls.create(world.account.account, wanted)
 

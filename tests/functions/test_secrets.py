@@ -56,6 +56,7 @@ APART = scaled(deep=1, ci=1, fast=3)
 CREATED_SID = {
     "create_call_recording": "sid",
     "create_participant": "call_sid",
+    "create_call": "sid",
     "create_key": "sid",
     "create_incoming_phone_number": "sid",
     "create_application": "sid",
@@ -297,7 +298,7 @@ def test_logs_one_line_per_request(
         "account": stage.account,
         **({"sid": list(ids.values())[-1]} if ids else {}),
         **({"created_id": created} if created is not None else {}),
-        "status": operation.status,
+        "status": operation.status_in(client.dialect.name),
         "request_id": line["request_id"],
         "_aws": {
             "Timestamp": line["_aws"]["Timestamp"],

@@ -20,6 +20,7 @@ FORMS: Mapping[str, list[dict[str, str] | None]] = {
     "update_call_recording": [{"Status": "stopped"}, {"Status": "no"}],
     "update_conference_recording": [{"Status": "stopped"}, {"Status": "no"}],
     "update_call": [None, {"Status": "completed"}, {"Url": "https://a.example/"}, {"Status": "no"}],
+    "create_call": [{"From": "client:a", "To": "client:b", "Url": "https://a.example/"}, None],
     "create_participant": [{"From": "client:a", "To": "client:b"}, None],
     "update_participant": [None, {"Muted": "true"}, {"AnnounceUrl": "https://a.example/"}, {"Hold": "no"}],
     "create_key": [None, {"FriendlyName": "x" * 65}],

@@ -283,12 +283,12 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
 @pytest.mark.parametrize("status", ["ringing", "in-progress", "completed"])
 def test_an_invalid_parameter_is_rejected(
-    client: FunctionClient, stage: Stage, form: Form, name: str, condition: str, status: str
+    client: FunctionClient, stage: Stage, form: dict[str, Any], name: str, condition: str, status: str
 ) -> None:
     """The response names the invalid parameter; parameters are checked before the state."""
     call = stage.call(status)
     before = stage.partition(call)
-    assert_refused(client, update(client, call, form), condition, name=name)
+    assert_refused(client, update(client, call, form), condition, name=name, value=str(form[name]))
     assert stage.partition(call) == before
 
 

@@ -204,7 +204,7 @@ def test_the_examples_match_their_schemas(name: str) -> None:
         ("twilio", callbacks.CALL_STATUS, 8),
         ("signalwire", callbacks.RECORDING, 6),
         ("signalwire", callbacks.CONFERENCE, 16),
-        ("signalwire", callbacks.CALL_STATUS, 5),
+        ("signalwire", callbacks.CALL_STATUS, 8),
     ],
 )
 def test_the_callbacks_match_their_schema(dialect: str, component: str, number: int) -> None:

@@ -127,12 +127,25 @@ def _make_acceptable(case: Any, variables: dict[str, str], dialect: str) -> None
     """Adjust what depends on other resources or parameters, which a schema cannot express."""
     if isinstance(case.body, dict) and "CallSidToCoach" in case.body:
         case.body["CallSidToCoach"] = variables["Other"]
+    if case.operation.path.endswith("/Calls.json") and case.operation.method.upper() == "POST":
+        _make_call_acceptable(case)
     if "/IncomingPhoneNumbers" in case.operation.path and case.operation.method.upper() == "POST":
         _make_number_acceptable(case, variables["AccountSid"])
     query = case.query or {}
     if "Page" in query and "PageToken" not in query:
         size = min(query.get("PageSize", _DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
         query["Page"] = 0 if dialect == "twilio" else min(query["Page"], MAX_PAGE_OFFSET // size)
+
+
+def _make_call_acceptable(case: Any) -> None:
+    """Let a number call, give instructions, and a callback to the detection of machines."""
+    body = case.body if isinstance(case.body, dict) else {}
+    case.body = body
+    body["From"], body["To"] = "+12025550100", body.get("To") or "+12025550144"
+    body.pop("ApplicationSid", None)
+    body.setdefault("Url", "https://app.example.com/voice")
+    if body.get("AsyncAmd"):
+        body.setdefault("AsyncAmdStatusCallback", "https://app.example.com/detected")
 
 
 def _make_number_acceptable(case: Any, account: str) -> None:

@@ -139,7 +139,7 @@ class Everything(Scenario):
     def _place_a_call(self) -> None:
         called = CallbackSubscription("https://host.example/call", "POST", CALL_EVENTS, "twilio")
         wanted = PlaceCall(
-            "+15550003", "+15550004", {"markup": "<Response/>"}, {"timeout": 60, "time_limit": 60}, called
+            "+15550003", "+15550004", "twilio", {"markup": "<Response/>"}, {"timeout": 60, "time_limit": 60}, called
         )
         self.request(lambda: self.world.placed_calls.create(self.account, wanted))
         for call in self.world.history.live("CALL"):

@@ -103,7 +103,6 @@ def test_suggests_the_nearest_route(
 @pytest.mark.parametrize(
     ("below", "instead"),
     [
-        ("/Calls", "POST /_standin/calls"),
         ("/Conferences", "POST /_standin/conferences"),
         ("/Conferences/{conference}/Recordings", "POST /_standin/conferences/{sid}/recordings"),
     ],
@@ -111,7 +110,7 @@ def test_suggests_the_nearest_route(
 def test_what_only_the_control_api_creates_is_named(
     control: ControlClient, api: HttpFunctionClient, suffix: str, below: str, instead: str
 ) -> None:
-    """A request that would create a call or a conference names the route of the control API (C-333)."""
+    """A request that would create a conference or record it names the route of the control API (C-333)."""
     path = api.base + below.format(conference=api.dialect.format_sid(ResourceType.CONFERENCE, new_id(0))) + suffix
     assert api.request("POST", path, form={"To": "+12025550123"}).status == 405
     (shown,) = logged_requests(control)

@@ -62,6 +62,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "delete_recording": {204, 400, 401, 404},
     "delete_call_recording": {204, 400, 401, 404},
     "delete_conference_recording": {204, 400, 401, 404},
+    "create_call": {200, 201, 400, 401, 404, 422, 503},
     "list_calls": {200, 400, 401, 404, 422},
     "list_call_recordings": {200, 400, 401, 404, 422},
     "list_call_events": {200, 400, 401, 404},
@@ -202,10 +203,12 @@ def test_roles_grant_exactly_what_the_functions_use(
     install_environment(replace(environment, default_engine=None))
     for dialect in (TWILIO, SIGNALWIRE):
         _client(dialect).post("Conferences", "Room", "Participants", form={"From": "client:a", "To": "client:b"})
+        _client(dialect).post("Calls", form=_NEW_CALL)
     _open_session(recorder)
     for dialect in (TWILIO, SIGNALWIRE):
         mine, other = _client(dialect), _client(dialect)
         _use_calls(mine, other)
+        _create_calls(mine, other)
         _use_conferences(mine, other)
         _use_lists(mine, other)
         _use_media(mine, recorder, clock)
@@ -385,6 +388,14 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
         start_recording(api_bootstrap.get_api_services(), parent, source=Source.CONFERENCE, call=first_call)
     mine.post(*path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
     mine.post(*path, form=end)
+
+
+def _create_calls(mine: FunctionClient, other: FunctionClient) -> None:
+    """Run every branch of the creation of calls."""
+    for form in (_NEW_CALL, {**_NEW_CALL, "To": "x"}, {**_NEW_CALL, "Record": "true", "StatusCallbackEvent": "x"}):
+        mine.post("Calls", form=form)
+    mine.request("POST", mine.path("Calls"), authorization=_MALFORMED_CREDENTIALS)
+    mine.request("POST", mine.path("Calls").replace(mine.base, other.base), form=_NEW_CALL)
 
 
 def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
@@ -708,7 +719,7 @@ def _open_session(recorder: Recorder) -> None:
         engine
     )
     presences = PresenceTable(DynamoDBTable(recorder.dynamodb, os.environ["RECORDINGS_TABLE"], time.sleep))
-    presences.open_session("dialer", "0" * 32, None, 1 << 40, EngineCapabilities(place=True), None)
+    presences.open_session("dialer", "0" * 32, None, 1 << 40, EngineCapabilities(place=True, markup=True), None)
 
 
 def _use_confirmed_updates(mine: FunctionClient, recorder: Recorder) -> None:
@@ -740,6 +751,8 @@ def _call(mine: FunctionClient) -> str:
         .id
     )
 
+
+_NEW_CALL: Final = {"From": "+12025550100", "To": "+12025550144", "Url": "https://example.com/voice"}
 
 _MALFORMED_CREDENTIALS: Final = "Basic bm9ib2R5Om5vYm9keQ=="
 """Credentials whose user name is not a SID, so that they are rejected without a lookup."""

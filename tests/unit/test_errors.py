@@ -63,6 +63,21 @@ FAULTS = {
     "area_code_empty": "area code empty",
     "fallback_url": "fallback without a URL",
     "application": "application unknown",
+    "to_missing": "to missing",
+    "to": "to bad",
+    "to_refused": "to refused",
+    "to_unreachable": "to unreachable",
+    "to_international": "to international",
+    "to_blocked": "to blocked",
+    "from_missing": "from missing",
+    "from": "from bad",
+    "instructions_missing": "no instructions",
+    "markup": "markup too long",
+    "status_callback": "no status callback URL",
+    "digits": "digits bad",
+    "timeout": "timeout bad",
+    "machine_detection": "machine detection bad",
+    "async_detection": "no detection callback",
     "page_size": "page size",
     "page_token": "page token",
     "page_token_missing": "page token missing",
@@ -92,9 +107,9 @@ def test_renders_errors(dialect: Dialect, error: type[errors.TapedeckError]) -> 
 def test_renders_parameter_faults(dialect: Dialect, fault: str) -> None:
     """Each parameter fault has one response; only SignalWire's update of a conference recording returns strings."""
     for operation in OPERATIONS:
-        reply = dialect.error(errors.InvalidParameter("Name", fault), URI, operation)
+        reply = dialect.error(errors.InvalidParameter("Name", fault, value="{uri}"), URI, operation)
         as_strings = operation == "update_conference_recording"
-        expected = refusal(dialect.name, FAULTS[fault], name="Name", as_strings=as_strings)
+        expected = refusal(dialect.name, FAULTS[fault], name="Name", value="{uri}", as_strings=as_strings)
         assert (reply.status, reply.body) == expected
         assert reply.code == refusal(dialect.name, FAULTS[fault])[1]["code"]
 

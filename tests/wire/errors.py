@@ -42,7 +42,8 @@ def _is_message(row: ErrorAnswer, message: str, path: str) -> bool:
     assert row.message is not None
     if "{uri}" in row.message:
         return unquote(message) == row.message.replace("{uri}", unquote(path))
-    return re.fullmatch(re.escape(row.message).replace(r"\{name\}", _PARAMETER), message) is not None
+    pattern = re.escape(row.message).replace(r"\{name\}", _PARAMETER).replace(r"\{value\}", ".*")
+    return re.fullmatch(pattern, message, re.DOTALL) is not None
 
 
 @cache

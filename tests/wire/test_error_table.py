@@ -77,7 +77,7 @@ def response(dialect: str, operation: str, row: ErrorRow) -> Sample:
     path = ROOTS[dialect] + facts.paths[0].format_map(SIDS[dialect]) + ".json"
     if answer.body == "strings":
         return make(dialect, method, path, answer.status, {"errors": ["Status is invalid"]})
-    message = str(answer.message).replace("{uri}", path).replace("{name}", "Status")
+    message = str(answer.message).replace("{uri}", path).replace("{name}", "Status").replace("{value}", "a value")
     body = {
         "code": answer.code,
         **({"detail": "Your AccountSid or AuthToken was incorrect."} if answer.body == "object_with_detail" else {}),
@@ -140,7 +140,7 @@ def test_other_statuses_are_refused(dialect: str, status: int) -> None:
 NOT_IN_THE_DATA = {
     # Twilio ignores the cancellation of an answered call, and warns about status callbacks. An unavailable store is
     # answered as an internal error.
-    "twilio": {"CallAnswered", "StoreUnavailable", "StoreUnresolved", "callback_url", "event"},
+    "twilio": {"CallAnswered", "StoreUnavailable", "StoreUnresolved", "callback_url", "event", "async_detection"},
     # SignalWire has no labels, no names of conferences in paths, no `Twilio.CURRENT` and no choice of channels. It
     # skips pages without a token. It takes no area code in place of a number.
     "signalwire": {
@@ -154,6 +154,7 @@ NOT_IN_THE_DATA = {
         "ConferenceReadByName",
         "area_code",
         "area_code_empty",
+        "markup",
     },
 }
 """The rows of the code that never become a response of the dialect, or equal another row."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from tapedeck_protocol.words import (
+    Address,
     Channels,
     CommandId,
     DialectName,
@@ -91,6 +92,7 @@ class Flow(EngineMessage):
     markup: Annotated[EncodableText | None, Field(description="Markup to execute, in place of `url`")] = None
     fallback: Annotated[FetchUrl | None, Field(description="Where to get markup if `url` fails")] = None
     dialect: Annotated[DialectName | None, Field(description="Dialect of the markup; absent: that of the call")] = None
+    application: Annotated[Id | None, Field(description="Application that `url` belongs to")] = None
 
 
 class RecordCall(EngineMessage):
@@ -124,8 +126,8 @@ class MachineDetection(EngineMessage):
 class PlacedCallState(EngineMessage):
     """A call to dial."""
 
-    to: Annotated[ShortText, Field(description="Number, client or SIP address to dial")]
-    from_: Annotated[ShortText, Field(alias="from", description="Number to show; may be empty")]
+    to: Annotated[Address, Field(description="Number, client or SIP address to dial")]
+    from_: Annotated[Address, Field(alias="from", description="Number to show; may be empty")]
     caller_name: Annotated[ShortText | None, Field(description="Name to show")] = None
     timeout: Annotated[Seconds, Field(description="Seconds to ring")]
     time_limit: Annotated[Seconds, Field(description="Seconds after which to end the call")]
@@ -236,8 +238,8 @@ class ParticipantState(EngineMessage):
 class DialedParticipantState(ParticipantState):
     """A participant to dial; once answered, its call joins the conference and has no other instructions."""
 
-    to: Annotated[ShortText, Field(description="Number, client or SIP address to dial")]
-    from_: Annotated[ShortText, Field(alias="from", description="Number to show")]
+    to: Annotated[Address, Field(description="Number, client or SIP address to dial")]
+    from_: Annotated[Address, Field(alias="from", description="Number to show")]
     label: Annotated[ShortText | None, Field(description="Name of the participant in the conference")] = None
     start_conference_on_enter: Annotated[Flag, Field(description="The conference starts when it joins")]
     options: Annotated[

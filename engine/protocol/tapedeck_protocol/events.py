@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from tapedeck_protocol.words import (
     AbsenceReason,
+    Address,
     Channels,
     CommandId,
     ConferenceEndReason,
@@ -60,9 +61,9 @@ class _CallReport(_Event):
     """Fields of the events that may be the first about a call."""
 
     call: Annotated[Id, Field(description="The call")]
-    to: Annotated[ShortText | None, Field(description="Number, client or SIP address that was called")] = None
+    to: Annotated[Address | None, Field(description="Number, client or SIP address that was called")] = None
     from_: Annotated[
-        ShortText | None, Field(alias="from", description="Number of the caller; empty if it is withheld")
+        Address | None, Field(alias="from", description="Number of the caller; empty if it is withheld")
     ] = None
     direction: Annotated[
         Literal["inbound", "outbound-api", "outbound-dial"], Field(description="Direction of the call")

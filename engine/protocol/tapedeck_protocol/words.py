@@ -70,6 +70,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EncodableText = Annotated[str, AfterValidator(_check_text)]
 """Text that UTF-8 can encode."""
 
+Address = Annotated[EncodableText, Field(max_length=1_024)]
+"""A number, or the address of a client or a SIP party."""
+
 ShortText = Annotated[EncodableText, Field(max_length=256)]
 Detail = Annotated[EncodableText, Field(max_length=200)]
 Url = Annotated[EncodableText, Field(max_length=4_000)]

@@ -26,7 +26,6 @@ _PLACEHOLDER: Final = "{}"
 
 _CONTROL_ROUTES: Final = {
     "Accounts": "POST /_standin/accounts",
-    "Calls": "POST /_standin/calls",
     "Conferences": "POST /_standin/conferences",
     f"Conferences/{_PLACEHOLDER}/Recordings": "POST /_standin/conferences/{sid}/recordings",
 }

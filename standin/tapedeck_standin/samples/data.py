@@ -349,7 +349,7 @@ def _engines() -> Iterable[Item]:
 
 def _presence() -> Item:
     """Return the presence of an engine, laid out as in `adapters.dynamodb.presence`; it counts as alive at any time."""
-    capabilities = {"place": True, "presence": False}
+    capabilities = {"place": True, "markup": True, "presence": False}
     return {"boot": SESSION, "seen": NOON, "opened": NOON, "capabilities": capabilities}
 
 

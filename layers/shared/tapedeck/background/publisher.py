@@ -286,8 +286,9 @@ class ChangePublisher:
         subscribed = dialect.call_events(callback.events)
         return [
             self._delivery(call.account, call.id, each.sequence, each.event, callback, dialect.call(each))
-            for each in notifications
-            if each.event in subscribed
+            for notification in notifications
+            if notification.event in subscribed
+            for each in dialect.with_following(notification)
         ]
 
     def _subscribed_events(self, conference: Conference) -> frozenset[ConferenceEvent]:

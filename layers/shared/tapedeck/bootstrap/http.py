@@ -19,17 +19,21 @@ from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.recordings import Recordings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tapedeck.admin.endpoint import AdminServices
     from tapedeck.dialects.forms.media import GetAudio
     from tapedeck.operations.account_details import AccountDetails
     from tapedeck.operations.api_keys import ApiKeys
     from tapedeck.operations.applications import Applications
     from tapedeck.operations.confirmations import Confirmations
+    from tapedeck.operations.engine_choice import EngineChooser
     from tapedeck.operations.engine_rules import EngineRules
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.phone_numbers import PhoneNumbers
+    from tapedeck.operations.placed_calls import PlacedCalls
     from tapedeck.operations.transcriptions import Transcriptions
     from tapedeck.ports.clock import Clock
     from tapedeck.ports.credentials import Encryptor
@@ -60,6 +64,8 @@ def build_api_services(environment: Environment) -> ApiServices:
 
     log = environment.wrap_api_log(environment.make_log(settings))
 
+    choose_engine = cache(partial(_make_engine_chooser, environment, dynamodb, database))
+
     def make_confirmations() -> "Confirmations":
         from tapedeck.bootstrap.confirmations import build_confirmations  # noqa: PLC0415
 
@@ -82,19 +88,13 @@ def build_api_services(environment: Environment) -> ApiServices:
     # --8<-- [end:lazy]
 
     def make_participants() -> "Participants":
-        from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable  # noqa: PLC0415
         from tapedeck.adapters.dynamodb.participants import ParticipantTable  # noqa: PLC0415
-        from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
-        from tapedeck.operations.engine_choice import EngineChoice  # noqa: PLC0415
         from tapedeck.operations.participants import Participants  # noqa: PLC0415
 
-        registry = EngineRegistryTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
-        choice = EngineChoice(PresenceTable(database), registry, environment.engine_clock)
-        only = environment.default_engine
         table = ParticipantTable(database)
-        if only is not None:
-            return Participants(table, calls, conferences, now, lambda _account, _needed: only)
-        return Participants(table, calls, conferences, now, choice.choose, engine_rules().require_alive)
+        if environment.default_engine is not None:
+            return Participants(table, calls, conferences, now, choose_engine())
+        return Participants(table, calls, conferences, now, choose_engine(), engine_rules().require_alive)
 
     def make_transcriptions() -> "Transcriptions":
         from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable  # noqa: PLC0415
@@ -135,10 +135,35 @@ def build_api_services(environment: Environment) -> ApiServices:
         make_participants=cache(make_participants),
         make_transcriptions=cache(make_transcriptions),
         make_api_keys=cache(make_api_keys),
+        make_placed_calls=cache(partial(_make_placed_calls, database, store, now, choose_engine)),
         make_phone_numbers=cache(partial(_make_phone_numbers, database, now)),
         make_applications=cache(partial(_make_applications, database, now)),
         make_account_details=cache(make_account_details),
     )
+
+
+def _make_engine_chooser(environment: Environment, dynamodb: Any, database: DynamoDBTable) -> "EngineChooser":  # noqa: ANN401 - botocore's
+    """Make what chooses the engine of a new call or conference."""
+    from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable  # noqa: PLC0415
+    from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
+    from tapedeck.operations.engine_choice import EngineChoice  # noqa: PLC0415
+
+    only = environment.default_engine
+    if only is not None:
+        return lambda _account, _needed: only
+    credentials = DynamoDBTable(dynamodb, environment.read_settings().credentials_table, time.sleep)
+    return EngineChoice(PresenceTable(database), EngineRegistryTable(credentials), environment.engine_clock).choose
+
+
+def _make_placed_calls(
+    database: DynamoDBTable, store: ResourceTable, clock: "Clock", choose_engine: "Callable[[], EngineChooser]"
+) -> "PlacedCalls":
+    from tapedeck.adapters.dynamodb.applications import ApplicationTable  # noqa: PLC0415
+    from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable  # noqa: PLC0415
+    from tapedeck.operations.placed_calls import PlacedCalls  # noqa: PLC0415
+
+    applications, numbers = ApplicationTable(database), PhoneNumberTable(database)
+    return PlacedCalls(store, clock, choose_engine(), applications.get_application, numbers.find_phone_number)
 
 
 def _make_phone_numbers(database: DynamoDBTable, clock: "Clock") -> "PhoneNumbers":

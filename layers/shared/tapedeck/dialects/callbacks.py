@@ -7,7 +7,7 @@ import hmac
 import re
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -105,10 +105,11 @@ RECORDING_EVENTS: Final[Mapping[str, RecordingEvent]] = {
 }
 """The recording events that both vendors have, by the value that subscribes to them; `failed` has none (C-69)."""
 
-_CALL_STATUSES: Final = {
+CALL_STATUSES: Final[Mapping[CallEvent, str]] = {
     CallEvent.INITIATED: "initiated",
     CallEvent.RINGING: CallStatus.RINGING,
     CallEvent.ANSWERED: CallStatus.IN_PROGRESS,
+    CallEvent.IN_PROGRESS: CallStatus.IN_PROGRESS,
 }
 """`CallStatus` of the events before the end."""
 
@@ -150,6 +151,10 @@ class CallbackDialect(ABC):
     """The recording events by the value of `RecordingStatusCallbackEvent` that subscribes to them."""
     published_call_events: ClassVar[Mapping[str, CallEvent]]
     """The status events of calls by the value of `StatusCallbackEvent` that subscribes to them."""
+    call_statuses: ClassVar[Mapping[CallEvent, str]] = CALL_STATUSES
+    """`CallStatus` of the events before the end."""
+    following_call_events: ClassVar[Mapping[CallEvent, CallEvent]] = {}
+    """The events that are delivered after others, with the same number."""
     sip_code_field: ClassVar[str]
     """The name of the field with the SIP code of a call's end."""
     end_includes_recording: ClassVar[bool]
@@ -197,7 +202,7 @@ class CallbackDialect(ABC):
             "AccountSid": self.dialect.format_sid(ResourceType.ACCOUNT, call.account),
             "ApiVersion": API_VERSION,
             "CallSid": self.dialect.format_sid(ResourceType.CALL, call.id),
-            "CallStatus": call.status if ends else _CALL_STATUSES[notification.event],
+            "CallStatus": call.status if ends else self.call_statuses[notification.event],
             "CallbackSource": "call-progress-events",
             "Direction": call.direction,
             "From": call.from_,
@@ -264,6 +269,12 @@ class CallbackDialect(ABC):
             return frozenset({CallEvent.COMPLETED})
         events = self.published_call_events
         return frozenset(events[word] for word in names if word in events)
+
+    def with_following(self, notification: CallNotification) -> Iterator[CallNotification]:
+        """Yield the notification of a call's event, and that of the event which follows it in this dialect."""
+        yield notification
+        if notification.event in self.following_call_events:
+            yield replace(notification, event=self.following_call_events[notification.event])
 
     def headers(self, signature: str, token: str) -> dict[str, str]:
         """Build the headers that authenticate a callback and, if the dialect has such a header, identify retries."""

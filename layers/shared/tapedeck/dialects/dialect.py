@@ -220,15 +220,15 @@ class Dialect(ABC):
             operation: the name of the operation's function, such as `get_call`.
         """
         # --8<-- [start:error]
-        name = ""
+        name = value = ""
         if isinstance(error, InvalidParameter):
-            name = error.name
+            name, value = error.name, error.value
             answers = PARAMETER_FAULTS[error.fault]
         else:
             answers = find_answers(error)
         answer = self.error_answer(error, operation) or self.answer_for(answers)
-        # Not `str.format`: a path or a name may contain braces.
-        message = answer.message.replace("{name}", name).replace("{uri}", uri)
+        # Not `str.format`: a path, a name or a value may contain braces. The value may contain a placeholder.
+        message = answer.message.replace("{name}", name).replace("{uri}", uri).replace("{value}", value)
         body = self.error_body(answer._replace(message=message), error, operation)
         headers = {"WWW-Authenticate": f'Basic realm="{self.realm}"'} if answer.status == 401 else {}  # noqa: PLR2004
         if answer.status in REPEATABLE_STATUSES:

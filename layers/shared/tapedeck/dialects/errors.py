@@ -38,7 +38,7 @@ from tapedeck.domain.errors import (
 
 
 class ErrorAnswer(NamedTuple):
-    """An HTTP status, a vendor's error code and a message with the placeholders `{uri}` and `{name}`."""
+    """An HTTP status, a vendor's error code and a message with the placeholders `{uri}`, `{name}` and `{value}`."""
 
     status: int
     code: int
@@ -148,7 +148,8 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
         ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21402, "{name} is not a valid URL")
     ),
     "instructions_url": ErrorAnswers(
-        ErrorAnswer(400, 21205, "{name} is not a valid URL"), ErrorAnswer(422, 21205, "{name} is not a valid URL")
+        ErrorAnswer(400, 21205, "{name} is not a valid URL: {value}"),
+        ErrorAnswer(422, 21205, "{name} is not a valid URL: {value}"),
     ),
     "instructions_method": ErrorAnswers(
         ErrorAnswer(400, 21209, "{name} must be GET or POST"), ErrorAnswer(422, 21209, "{name} must be GET or POST")
@@ -180,6 +181,21 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
         ErrorAnswer(400, 21218, "{name} is not the sid of an application"),
         ErrorAnswer(422, 21218, "{name} is not the sid of an application"),
     ),
+    "to_missing": _parameter("No 'To' number is specified", 21201, 21211),
+    "to": _parameter("The 'To' number {value} is not a valid phone number.", 21211),
+    "to_refused": _parameter("The 'To' number {value} is not a valid phone number.", 21217),
+    "to_unreachable": _parameter("The 'To' number {value} cannot be reached.", 21214),
+    "to_international": _parameter("International calls to {value} are not permitted.", 21215),
+    "to_blocked": _parameter("Calls to {value} are not permitted.", 21216),
+    "from_missing": _parameter("'From' phone number is required", 21213),
+    "from": _parameter("The 'From' number {value} is not a valid phone number.", 21212),
+    "instructions_missing": _parameter("Url parameter is required.", 21205),
+    "markup": ErrorAnswers(ErrorAnswer(400, 32018, "{name} has more than 4000 characters"), _INVALID),
+    "status_callback": _parameter("{name} is not a valid URL", 21609),
+    "digits": _parameter("{name} is invalid", 21206, 13222),
+    "timeout": _parameter("{name} must be from 1 to 600", 21208),
+    "machine_detection": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21234, "{name} is invalid")),
+    "async_detection": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21262, "{name} is required")),
     "conference_status": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21475, "{name} must be completed")),
 }
 """The response by `domain.errors.InvalidParameter.fault`."""

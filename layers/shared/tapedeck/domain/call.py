@@ -41,6 +41,7 @@ class Call:
     `end_published`: every callback of the ended call is in the outbox.
     `placement` is what the engine needs to dial a call that a request created, besides the numbers: fields of the
     `wanted` of `call.place`, which contain no enumerations. It is empty once the call was answered or has ended.
+    `phone_number` is the id of the account's phone number that the call uses, if any.
     `sip_status` is the status of the last SIP response, as the engine reported it with the end.
     `engine` is the name of the media engine that has the call; None while it is unknown. `session` is
     the number of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
@@ -68,6 +69,7 @@ class Call:
     end_published: bool = False
     placement: Mapping[str, Any] = field(default_factory=dict)
     sip_status: int | None = None
+    phone_number: str | None = None
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0

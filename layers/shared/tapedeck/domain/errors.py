@@ -98,12 +98,14 @@ class InvalidParameter(TapedeckError):
         name: the parameter as spelled on the wire, such as `PauseBehavior`.
         fault: what is wrong, one of the keys of `dialects.errors.PARAMETER_FAULTS`.
         reason: the same in words, for the log; never the value (C-141).
+        value: the value as sent, for the response alone: some messages of the vendors repeat it.
     """
 
-    def __init__(self, name: str, fault: str, reason: str = "not a value that is allowed") -> None:
+    def __init__(self, name: str, fault: str, reason: str = "not a value that is allowed", value: str = "") -> None:
         super().__init__(f"{name}: {fault}")
         self.name = name
         self.fault = fault
+        self.value = value
         self.parameter = name
         self.reason = reason
 

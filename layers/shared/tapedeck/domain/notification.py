@@ -50,11 +50,15 @@ class ConferenceEvent(StrEnum):
 
 
 class CallEvent(StrEnum):
-    """The status events of a call; `completed` reports every final status."""
+    """The status events of a call; `completed` reports every final status.
+
+    `in-progress` follows `answered` in SignalWire's dialect (C-368).
+    """
 
     INITIATED = "initiated"
     RINGING = "ringing"
     ANSWERED = "answered"
+    IN_PROGRESS = "in-progress"
     COMPLETED = "completed"
 
 

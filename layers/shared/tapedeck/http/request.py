@@ -159,4 +159,6 @@ def _word(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # JSON Schema counts 7.0 as an integer
     return value if isinstance(value, str) else json.dumps(value)

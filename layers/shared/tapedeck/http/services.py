@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.phone_numbers import PhoneNumbers
+    from tapedeck.operations.placed_calls import PlacedCalls
     from tapedeck.operations.transcriptions import Transcriptions
 
 
@@ -50,6 +51,7 @@ class ApiServices:
     make_api_keys: "Callable[[], ApiKeys]"
     make_phone_numbers: "Callable[[], PhoneNumbers]"
     make_applications: "Callable[[], Applications]"
+    make_placed_calls: "Callable[[], PlacedCalls]"
     make_account_details: "Callable[[], AccountDetails]"
 
     @property
@@ -91,6 +93,11 @@ class ApiServices:
     def applications(self) -> "Applications":
         """The applications of accounts."""
         return self.make_applications()
+
+    @property
+    def placed_calls(self) -> "PlacedCalls":
+        """The creation of calls."""
+        return self.make_placed_calls()
 
     @property
     def account_details(self) -> "AccountDetails":

@@ -94,7 +94,8 @@ _WHOLE_NUMBER: Final = re.compile(r"-?\d{1,4000}", re.ASCII)
 """At most 4000 digits: `int` rejects text of more than 4300."""
 
 
-def _parse_whole_number(text: object) -> object:
+def parse_whole_number(text: object) -> object:
+    """Parse the text of a whole number; a default stays as it is. An error has the fault `choice`."""
     if not isinstance(text, str):
         return text  # the field's default
     if not _WHOLE_NUMBER.fullmatch(text):
@@ -111,7 +112,7 @@ def _parse_boolean(text: object) -> object:
     return word == "true"
 
 
-Whole = Annotated[int, BeforeValidator(_parse_whole_number)]
+Whole = Annotated[int, BeforeValidator(parse_whole_number)]
 Boolean = Annotated[bool, BeforeValidator(_parse_boolean)]
 Method = Annotated[str, word_validator("method", "GET", "POST")]
 InstructionsMethod = Annotated[str, word_validator("instructions_method", "GET", "POST")]
@@ -166,15 +167,27 @@ class Form(BaseModel):
         warnings = []
         for fault in faults:
             name = str(fault["loc"][0])
-            warning = dialect.warning(name) if cls.WARNS else None
+            warning = cls.warning(name, dialect)
             if warning is None:
-                raise InvalidParameter(name, fault["type"], fault["msg"])
+                value = given.get(name, "")
+                raise InvalidParameter(name, fault["type"], fault["msg"], value if isinstance(value, str) else "")
             warnings.append(warning)
         form = parse(event=_without_unusable(given, faults), model=cls)
         form._warnings = tuple(warnings)  # noqa: SLF001 - an instance of this class
         return form
 
     # --8<-- [end:read]
+
+    @classmethod
+    def in_dialect(cls, dialect: "Dialect") -> type[Self]:
+        """Return the form of a dialect: this one, unless the dialects differ."""
+        del dialect
+        return cls
+
+    @classmethod
+    def warning(cls, name: str, dialect: "Dialect") -> AccountWarning | None:
+        """Return the warning about an invalid parameter; None if it is an error."""
+        return dialect.warning(name) if cls.WARNS else None
 
     @classmethod
     def _value(cls, name: str, values: Sequence[str]) -> str | tuple[str, ...]:

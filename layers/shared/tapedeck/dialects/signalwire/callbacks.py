@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tapedeck.dialects.callbacks import (
+    CALL_STATUSES,
     CONFERENCE_EVENTS,
     RECORDING_EVENTS,
     STATUS_CALLBACK_EVENTS,
@@ -27,8 +28,9 @@ class SignalWireCallbacks(CallbackDialect):
     dialect: ClassVar[Dialect] = SIGNALWIRE
     published_events: ClassVar = CONFERENCE_EVENTS
     published_recording_events: ClassVar = RECORDING_EVENTS
-    # Only a request that chooses no events can set a callback: it has the end alone.
-    published_call_events: ClassVar = {"completed": CallEvent.COMPLETED}
+    published_call_events: ClassVar = {str(event): event for event in CallEvent if event is not CallEvent.IN_PROGRESS}
+    call_statuses: ClassVar = {**CALL_STATUSES, CallEvent.ANSWERED: "answered"}
+    following_call_events: ClassVar = {CallEvent.ANSWERED: CallEvent.IN_PROGRESS}
     sip_code_field: ClassVar = "SipResultCode"
     end_includes_recording: ClassVar = True
     # SignalWire's SDKs read one or the other: send both (C-84).

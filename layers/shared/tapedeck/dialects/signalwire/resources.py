@@ -163,7 +163,7 @@ class SignalWire(Dialect):
             "from": call.from_,
             "formatted_from": formatted(call.from_),
             "from_formatted": formatted(call.from_),
-            "phone_number_sid": None,
+            "phone_number_sid": self.format_sid_or_none(ResourceType.PHONE_NUMBER, call.phone_number),
             "status": str(call.status),
             "start_time": rfc2822_or_none(call.started),
             "end_time": rfc2822_or_none(call.ended),

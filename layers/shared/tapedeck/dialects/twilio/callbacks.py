@@ -53,7 +53,7 @@ class TwilioCallbacks(CallbackDialect):
         "resumed": RecordingEvent.RESUMED,
         "stopped": RecordingEvent.STOPPED,
     }
-    published_call_events: ClassVar = {str(event): event for event in CallEvent}
+    published_call_events: ClassVar = {str(event): event for event in CallEvent if event is not CallEvent.IN_PROGRESS}
     sip_code_field: ClassVar = "SipResponseCode"
     end_includes_recording: ClassVar = False
     signature_headers: ClassVar = ("X-Twilio-Signature",)
