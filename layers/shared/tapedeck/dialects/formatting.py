@@ -22,7 +22,7 @@ def snake_case(name: str) -> str:
     return _CAPITAL.sub("_", name).lower()
 
 
-def fields_of(resource: object, names: str) -> Body:
+def values_of(resource: object, names: str) -> Body:
     """Return the values of a resource's fields by name, in the order of the names, which spaces separate."""
     return {name: getattr(resource, name) for name in names.split()}
 

@@ -11,7 +11,7 @@ from tapedeck.dialects.errors import (
     ErrorAnswer,
     ErrorAnswers,
 )
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, fields_of, rfc2822, rfc2822_or_none, snake_case
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case, values_of
 from tapedeck.domain.account import AccountInfo, RequestCredentials
 from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
@@ -308,14 +308,14 @@ class SignalWire(Dialect):
             "phone_number": phone_number.number,
             "sid": sid,
             "sms_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.sms_application),
-            **fields_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
-            **fields_of(phone_number, "status_callback status_callback_method"),
+            **values_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
+            **values_of(phone_number, "status_callback status_callback_method"),
             "trunk_sid": None,
             "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
             "verification_status": "Unverified",
             "voice_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.voice_application),
             "voice_caller_id_lookup": None,
-            **fields_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
+            **values_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
         }
 
     def application(self, application: Application) -> Body:
@@ -329,11 +329,11 @@ class SignalWire(Dialect):
             "date_updated": rfc2822(application.updated),
             "friendly_name": application.friendly_name,
             "uri": f"{self.account_uri(application.account)}/Applications/{sid}.json",
-            **fields_of(application, "voice_url voice_method voice_fallback_url voice_fallback_method"),
-            **fields_of(application, "status_callback status_callback_method"),
+            **values_of(application, "voice_url voice_method voice_fallback_url voice_fallback_method"),
+            **values_of(application, "status_callback status_callback_method"),
             "voice_caller_id_lookup": None,
-            **fields_of(application, "sms_url sms_method sms_fallback_url sms_fallback_method"),
-            **fields_of(application, "sms_status_callback sms_status_callback_method message_status_callback"),
+            **values_of(application, "sms_url sms_method sms_fallback_url sms_fallback_method"),
+            **values_of(application, "sms_status_callback sms_status_callback_method message_status_callback"),
         }
 
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
-from tapedeck.dialects.formatting import API_VERSION, REGION, Body, fields_of, rfc2822, rfc2822_or_none, snake_case
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, rfc2822, rfc2822_or_none, snake_case, values_of
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.application import Application
 from tapedeck.domain.call import Call
@@ -267,14 +267,14 @@ class Twilio(Dialect):
             "origin": "twilio",
             "sid": sid,
             "sms_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.sms_application),
-            **fields_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
-            **fields_of(phone_number, "status_callback status_callback_method"),
+            **values_of(phone_number, "sms_fallback_method sms_fallback_url sms_method sms_url"),
+            **values_of(phone_number, "status_callback status_callback_method"),
             "trunk_sid": None,
             "uri": f"{self.account_uri(phone_number.account)}/IncomingPhoneNumbers/{sid}.json",
             "voice_receive_mode": "voice",
             "voice_application_sid": self.format_sid_or_none(ResourceType.APPLICATION, phone_number.voice_application),
             "voice_caller_id_lookup": phone_number.voice_caller_id_lookup,
-            **fields_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
+            **values_of(phone_number, "voice_fallback_method voice_fallback_url voice_method voice_url"),
             "emergency_status": "Inactive",
             "emergency_address_sid": None,
             "emergency_address_status": "unregistered",
@@ -291,13 +291,13 @@ class Twilio(Dialect):
             "api_version": API_VERSION,
             "date_created": rfc2822(application.created),
             "date_updated": rfc2822(application.updated),
-            **fields_of(application, "friendly_name message_status_callback"),
+            **values_of(application, "friendly_name message_status_callback"),
             "sid": sid,
-            **fields_of(application, "sms_fallback_method sms_fallback_url sms_method sms_status_callback sms_url"),
-            **fields_of(application, "status_callback status_callback_method"),
+            **values_of(application, "sms_fallback_method sms_fallback_url sms_method sms_status_callback sms_url"),
+            **values_of(application, "status_callback status_callback_method"),
             "uri": f"{self.account_uri(application.account)}/Applications/{sid}.json",
-            **fields_of(application, "voice_caller_id_lookup voice_fallback_method voice_fallback_url voice_method"),
-            **fields_of(application, "voice_url public_application_connect_enabled"),
+            **values_of(application, "voice_caller_id_lookup voice_fallback_method voice_fallback_url voice_method"),
+            **values_of(application, "voice_url public_application_connect_enabled"),
         }
 
     def page(self, uri: str, page: "Page[Any]", items: list[Body], form: ListQuery) -> Body:
