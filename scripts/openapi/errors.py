@@ -42,6 +42,7 @@ STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "create_call_recording": (NotEligibleForRecording, NoEngineAvailable),
     "create_key": (InvalidState,),
     "create_participant": (LabelInUse, NoEngineAvailable),
+    "delete_call": (NotFinished,),
     "delete_call_recording": (NotFinished,),
     "delete_conference_recording": (NotFinished,),
     "delete_recording": (NotFinished,),

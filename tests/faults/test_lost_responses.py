@@ -173,7 +173,21 @@ def _delete(*, nested: bool) -> Action:
     return action
 
 
+def _create_call(client: FunctionClient, _resources: Resources) -> Answer:
+    form = {"From": "client:a", "To": "client:b", "Url": "https://example.com/voice"}
+    return client.post("Calls", form=form)
+
+
+def _delete_call(client: FunctionClient, resources: Resources) -> Answer:
+    calls = api_bootstrap.get_api_services().calls
+    call = calls.register(resources.call.account, to="", from_="", direction="inbound").id
+    calls.end(resources.call.account, call)
+    return client.delete("Calls", client.sid(ResourceType.CALL, call))
+
+
 ACTIONS: dict[str, Action] = {
+    "create a call": _create_call,
+    "delete a call": _delete_call,
     "delete a recording": _delete(nested=False),
     "delete a recording of a call": _delete(nested=True),
     "mute a participant": _participant({"Muted": "true"}),

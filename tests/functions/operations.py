@@ -134,6 +134,7 @@ OPERATIONS = {
         Operation("get_conference", "GET", "Conferences/{ConferenceSid}"),
         Operation("update_conference", "POST", "Conferences/{ConferenceSid}", {}),
         Operation("update_call", "POST", "Calls/{CallSid}", {}),
+        Operation("delete_call", "DELETE", "Calls/{CallSid}"),
         Operation("list_participants", "GET", _PARTICIPANTS),
         Operation("create_participant", "POST", _PARTICIPANTS, {"From": "client:a", "To": "client:b"}, "twilio"),
         Operation("get_participant", "GET", _PARTICIPANT),
@@ -220,7 +221,9 @@ class Scene:
         )
 
     def ids(self, operation: Operation) -> dict[str, str]:
-        """Return the ids (32 hex digits) for an operation's path."""
+        """Return the ids (32 hex digits) for an operation's path; a call to delete has ended."""
+        if operation.name == "delete_call":
+            return {"CallSid": self.stage.call("completed", ended=self.stage.clock.seconds).id}
         return self.ids_of(operation.variables, finished=operation.deletes_recording)
 
     def ids_of(self, variables: list[str], *, finished: bool = False) -> dict[str, str]:

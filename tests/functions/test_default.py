@@ -43,14 +43,11 @@ def test_an_unknown_path_is_not_found(api: Api) -> None:
     }
 
 
-def test_deleting_a_call_is_not_allowed(api: Api) -> None:
+def test_a_method_that_a_path_lacks_is_not_allowed(api: Api) -> None:
     """A known path with a method that it does not have answers 405, here in SignalWire's dialect."""
     answer = api.request(
         "DELETE",
-        (
-            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
-            "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360"
-        ),
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Calls",
         auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
     )
 
@@ -62,6 +59,15 @@ def test_deleting_a_call_is_not_allowed(api: Api) -> None:
         "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
         "status": 405,
     }
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "Calls.json"), ("DELETE", f"Calls/{CA}.json")])
+def test_calls_are_not_created_or_deleted_without_their_functions(method: str, path: str) -> None:
+    """In a deployment without the parameter `Telephony` these requests have no route and answer 405 (C-29)."""
+    headers = {"Host": "localhost", "Authorization": "Basic YTpi"}
+    event = make_event(method, f"{TWILIO}/Accounts/{AC}/{path}", headers=headers, body=b"", gateway="api-gateway")
+    reply = load_handler(ROOT, "default")(event, None)
+    assert (reply["statusCode"], json.loads(reply["body"])["code"]) == (405, 20004)
 
 
 OUTSIDE = [

@@ -63,6 +63,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "delete_call_recording": {204, 400, 401, 404},
     "delete_conference_recording": {204, 400, 401, 404},
     "create_call": {200, 201, 400, 401, 404, 422, 503},
+    "delete_call": {204, 400, 401, 404},
     "list_calls": {200, 400, 401, 404, 422},
     "list_call_recordings": {200, 400, 401, 404, 422},
     "list_call_events": {200, 400, 401, 404},
@@ -391,10 +392,17 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
 
 
 def _create_calls(mine: FunctionClient, other: FunctionClient) -> None:
-    """Run every branch of the creation of calls."""
+    """Run every branch of the creation and deletion of calls."""
     for form in (_NEW_CALL, {**_NEW_CALL, "To": "x"}, {**_NEW_CALL, "Record": "true", "StatusCallbackEvent": "x"}):
         mine.post("Calls", form=form)
     mine.request("POST", mine.path("Calls"), authorization=_MALFORMED_CREDENTIALS)
+    call = _call(mine)
+    path = ("Calls", mine.sid(ResourceType.CALL, call))
+    mine.delete(*path)
+    mine.request("DELETE", mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
+    api_bootstrap.get_api_services().calls.end(mine.account, call)
+    for _ in range(2):
+        mine.delete(*path)
     mine.request("POST", mine.path("Calls").replace(mine.base, other.base), form=_NEW_CALL)
 
 

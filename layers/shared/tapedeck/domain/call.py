@@ -42,6 +42,7 @@ class Call:
     `placement` is what the engine needs to dial a call that a request created, besides the numbers: fields of the
     `wanted` of `call.place`, which contain no enumerations. It is empty once the call was answered or has ended.
     `phone_number` is the id of the account's phone number that the call uses, if any.
+    `deleted_until` is when the item of a deleted call expires; it is kept for late events of the engine (C-374).
     `sip_status` is the status of the last SIP response, as the engine reported it with the end.
     `engine` is the name of the media engine that has the call; None while it is unknown. `session` is
     the number of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
@@ -70,6 +71,7 @@ class Call:
     placement: Mapping[str, Any] = field(default_factory=dict)
     sip_status: int | None = None
     phone_number: str | None = None
+    deleted_until: int | None = None
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0
@@ -86,6 +88,11 @@ class Call:
     def is_live(self) -> bool:
         """Whether the call has not reached a final state."""
         return self.status in LIVE
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether a client has deleted the call."""
+        return self.deleted_until is not None
 
     @property
     def has_unpublished_events(self) -> bool:

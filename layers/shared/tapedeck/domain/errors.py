@@ -29,6 +29,7 @@ TapedeckError
 │   ├── EngineHasLiveResources  calls, conferences or recordings of the engine are not final
 │   ├── QueueDeletedRecently    SQS refuses a queue's name for 60 seconds after its deletion
 │   ├── NotFinished             only a finished recording can be deleted
+│   │   └── CallNotEnded        only a call that has ended can be deleted
 │   └── NotDualChannel          two channels are requested of a mono recording
 ├── CaptureConflict             an engine reports another capture than the stored one
 ├── NoEngineAvailable           no media engine is alive that could do it
@@ -234,6 +235,12 @@ class NotFinished(InvalidState):
     """The recording cannot be deleted: it is neither completed nor absent yet."""
 
     reason = "the recording is neither completed nor absent yet"
+
+
+class CallNotEnded(NotFinished):
+    """The call cannot be deleted: it is not in a final state."""
+
+    reason = "the call has not ended"
 
 
 class NotDualChannel(InvalidState):

@@ -25,8 +25,8 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"GET"}),  # the account itself (C-156)
     "Applications": frozenset({"GET", "POST"}),
     "Applications/{ApplicationSid}": frozenset({"DELETE", "GET", "POST"}),
-    "Calls": frozenset({"GET", "POST"}),  # C-29: without the function that creates calls, POST is 405 as well
-    "Calls/{CallSid}": frozenset({"GET", "POST"}),
+    "Calls": frozenset({"GET", "POST"}),  # C-29: POST is 405 without the function that creates calls
+    "Calls/{CallSid}": frozenset({"DELETE", "GET", "POST"}),
     "Calls/{CallSid}/Events": frozenset({"GET"}),  # C-137
     "Calls/{CallSid}/Notifications": frozenset({"GET"}),
     "Calls/{CallSid}/Recordings": frozenset({"GET", "POST"}),

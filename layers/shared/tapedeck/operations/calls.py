@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import with_new_request
-from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
+from tapedeck.domain.errors import (
+    CallAlreadyEnded,
+    CallAnswered,
+    CallHasEnded,
+    CallNotEnded,
+    CallNotInProgress,
+    NotFound,
+    StoreBusy,
+)
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.leaving import (
@@ -23,6 +31,10 @@ from tapedeck.ports.stores import Store
 
 if TYPE_CHECKING:
     from tapedeck.domain.participant import Participant
+
+
+_DELETED_KEPT_SECONDS: Final = 7 * 86_400
+"""How long the item of a deleted call is kept, so that a late event of the engine does not create it again (C-374)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +70,24 @@ class Calls:
             NotFound: the account has no such call.
         """
         found = self._store.get_call(account, call)
-        if found is None:
+        if found is None or found.is_deleted:
             raise NotFound
         return found
+
+    def delete(self, account: str, call: str) -> None:
+        """Delete a call that has ended; its recordings stay.
+
+        Raises:
+            NotFound: the account has no such call.
+            CallNotEnded: it is not in a final state.
+        """
+        now = self._clock()
+        try:
+            self._store.delete_call(account, call, now // 1000 + _DELETED_KEPT_SECONDS, new_id(now))
+        except ParentConflict as changed:
+            if not isinstance(changed.found, Call) or changed.found.is_deleted:
+                raise NotFound from changed
+            raise CallNotEnded from changed
 
     def register(
         self,
@@ -129,7 +156,7 @@ class Calls:
             )
         except ParentConflict as changed:
             found = changed.found
-            if not isinstance(found, Call):
+            if not isinstance(found, Call) or found.is_deleted:
                 raise NotFound from changed
             if change.redirect is None:
                 raise CallHasEnded from changed
@@ -207,7 +234,7 @@ class Calls:
             found: object = self._store.get_call(account, call)
         except ParentConflict as changed:
             found = changed.found
-        if not isinstance(found, Call):
+        if not isinstance(found, Call) or found.is_deleted:
             raise NotFound
         ended = found
 

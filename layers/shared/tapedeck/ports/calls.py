@@ -66,6 +66,14 @@ class CallStore(Protocol):
         """
         ...
 
+    def delete_call(self, account: str, call: str, until: int, write_id: str) -> None:
+        """Delete an ended call, which leaves all lists; its item expires at `until` (seconds).
+
+        Raises:
+            ParentConflict: it has not ended, or is deleted; `found` is the current call.
+        """
+        ...
+
     def mark_call_published(self, call: Call) -> None:
         """Note that all callbacks of an ended call are in the outbox; no publishing work is pending any more."""
         ...

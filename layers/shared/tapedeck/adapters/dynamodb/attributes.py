@@ -45,7 +45,7 @@ START_CONFERENCE_ON_ENTER: Final = "start_on_enter"
 END_CONFERENCE_ON_EXIT: Final = "end_on_exit"
 
 EXPIRES_AT: Final = "expires_at"
-"""The table's TTL attribute: seconds since the epoch; of a recording, its `deleted_until`."""
+"""The table's TTL attribute: seconds since the epoch; of a recording or a call, its `deleted_until`."""
 
 DELIVERY_SEQUENCE: Final = "number"
 IDEMPOTENCY_TOKEN: Final = "token"  # noqa: S105 - an attribute name

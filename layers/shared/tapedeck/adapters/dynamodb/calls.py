@@ -4,12 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, LIVE_SHARD, PLACEMENT
+from tapedeck.adapters.dynamodb.attributes import (
+    ACTIVE_RECORDINGS,
+    DELETE_WRITE_ID,
+    END_WRITE_ID,
+    EXPIRES_AT,
+    LIVE_SHARD,
+    PLACEMENT,
+)
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
-from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
+from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, delete, update
 from tapedeck.adapters.dynamodb.fields import encode_callback
-from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
+from tapedeck.adapters.dynamodb.items import call_from, call_key, list_entry_key, status_key
 from tapedeck.adapters.dynamodb.writes import (
     end_published_writes,
     end_writes,
@@ -113,6 +120,21 @@ class CallTable(ConditionalTable):
             self._database.backoff()
             stopped = leaving.conference_recordings & failed_parts(parts, failed).keys()
             raise EndConflict(call_from(item), None, stopped) from failed
+
+    def delete_call(self, account: str, call: str, until: int, write_id: str) -> None:
+        """1 request: the call, its row."""
+        has_ended = ~Attr("status").is_in(sorted(LIVE)) & Attr("version").exists() & Attr(EXPIRES_AT).not_exists()
+        kept = update(
+            call_key(account, call), {EXPIRES_AT: until, DELETE_WRITE_ID: write_id}, remove=("status_key",),
+            when=has_ended,
+        )  # fmt: skip
+        try:
+            self._database.transact([kept, delete(list_entry_key(account, "CALLS", call))])
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            if item and item.get(DELETE_WRITE_ID) == write_id:
+                return  # our own write, whose response was lost
+            raise ParentConflict(call_from(item) if item else None) from failed
 
     def mark_call_published(self, call: Call) -> None:
         """1 request; 2 while an engine command is unconfirmed and keeps the call in the pending-work index."""

@@ -200,6 +200,7 @@ _CALL: Final = FieldTable(
     Field(PLACEMENT, "placement", {}, dict),
     Field(SIP_STATUS, "sip_status", None),
     Field(PHONE_NUMBER, "phone_number", None),
+    Field(EXPIRES_AT, "deleted_until", None),
     Field("engine", "engine", None),
     Field("session", "session", None),
     Field(LAST_EVENT_SEQ, "last_event_seq", 0),

@@ -98,17 +98,18 @@ class ListTable:
         )
 
     def calls(self, account: str) -> RangeReader[Call]:
-        """Read the account's rows, then their calls."""
-        return self._rows(f"{account}#CALLS", lambda row: call_key(account, row["SK"]), call_from)
+        """Read the account's rows, then their calls; omit any deleted between the two reads."""
+        return _not_deleted(self._rows(f"{account}#CALLS", lambda row: call_key(account, row["SK"]), call_from))
 
     def calls_in(self, account: str, status: str) -> RangeReader[Call]:
-        """Read the rows of the `status` index, then their calls."""
-        return self._rows(
+        """Read the rows of the `status` index, which may have deleted calls for a moment, then their calls."""
+        rows = self._rows(
             status_key(account, ParentKind.CALL, status),
             lambda row: call_key(account, row["sid"]),
             call_from,
             is_index=True,
         )
+        return _not_deleted(rows)
 
     def _items(self, pk: str, prefix: str, read: Callable[[Item], T]) -> RangeReader[T]:
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
@@ -154,6 +155,14 @@ class ListTable:
             partition=partition_name,
             sort=sort_name,
         )
+
+
+def _not_deleted(rows: RangeReader[Call]) -> RangeReader[Call]:
+    def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Call]:
+        chunk = rows(ids, limit, skip)
+        return Chunk([call for call in chunk.items if not call.is_deleted], chunk.last)
+
+    return fetch
 
 
 def _recording_of_row(row: Item) -> Key:
