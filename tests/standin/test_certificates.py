@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -89,6 +90,14 @@ def test_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert names_of()[1] == names_of()[1]
+
+
+def test_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home, such as one of a container whom the system does not know, gets a new certificate."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with patch("pwd.getpwuid", side_effect=KeyError):
+        assert names_of()[1] == names_of()[1]
 
 
 def test_a_kept_certificate_needs_no_cryptography(cache: Path) -> None:

@@ -48,18 +48,27 @@ def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity
     """
     names = (*NAMES, *sorted({name for name in further_names if name not in NAMES}))
     with tempfile.TemporaryDirectory(prefix="tapedeck-") as folder:
-        kept = _cache_folder() / f"{sha256(' '.join(names).encode()).hexdigest()[:16]}.pem"
-        text, tls = _load(kept) or _make(kept, names, Path(folder))
+        cache = _cache_folder()
+        kept = cache / f"{sha256(' '.join(names).encode()).hexdigest()[:16]}.pem" if cache is not None else None
+        text, tls = (_load(kept) if kept is not None else None) or _make(kept, names, Path(folder))
         # Absolute: clients run in other folders.
         path = (ca_file or Path(folder) / "ca.pem").absolute()
         path.write_text(_BEGIN + text.rpartition(_BEGIN)[2], encoding="ascii")
         yield Identity(tls, path)
 
 
-def _cache_folder() -> Path:
-    """Return the folder of the kept certificates; as its specification says, a relative `XDG_CACHE_HOME` is ignored."""
+def _cache_folder() -> Path | None:
+    """Return the folder of the kept certificates; None for a user without a home, as in some containers.
+
+    As its specification says, a relative `XDG_CACHE_HOME` is ignored.
+    """
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path("~/.cache").expanduser()) / "tapedeck"
+    if given.is_absolute():
+        return given / "tapedeck"
+    try:
+        return Path.home() / ".cache" / "tapedeck"
+    except RuntimeError:
+        return None
 
 
 def _load(kept: Path) -> tuple[str, ssl.SSLContext] | None:
@@ -71,7 +80,7 @@ def _load(kept: Path) -> tuple[str, ssl.SSLContext] | None:
     return None
 
 
-def _make(kept: Path, names: tuple[str, ...], folder: Path) -> tuple[str, ssl.SSLContext]:
+def _make(kept: Path | None, names: tuple[str, ...], folder: Path) -> tuple[str, ssl.SSLContext]:
     """Make a certificate, and keep it if the cache can be written. The key of its authority is kept nowhere."""
     import trustme  # noqa: PLC0415 - takes a tenth of a start
 
@@ -84,14 +93,19 @@ def _make(kept: Path, names: tuple[str, ...], folder: Path) -> tuple[str, ssl.SS
     made.touch(mode=0o600)
     made.write_text(text, encoding="ascii")
     context = _context(made)
+    if kept is not None:
+        _keep(text, kept)
+    made.unlink()
+    return text, context
+
+
+def _keep(text: str, kept: Path) -> None:
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         # Another stand-in may start at the same time: it reads either nothing or the whole file.
         with tempfile.NamedTemporaryFile("w", dir=kept.parent, prefix=kept.name, delete=False) as part_file:
             part_file.write(text)
         Path(part_file.name).replace(kept)
-    made.unlink()
-    return text, context
 
 
 def _context(file: Path) -> ssl.SSLContext:
