@@ -14,11 +14,12 @@ COPY template.yaml ./
 COPY functions functions
 COPY layers/shared/tapedeck layers/shared/tapedeck
 COPY engine/protocol/tapedeck_protocol engine/protocol/tapedeck_protocol
+COPY engine/callflow/tapedeck_callflow engine/callflow/tapedeck_callflow
 COPY standin standin
 COPY packages/dynamodb-memory/src packages/dynamodb-memory/src
 
 ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/engine/protocol:/opt/tapedeck/standin:/opt/tapedeck/packages/dynamodb-memory/src \
+    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/engine/protocol:/opt/tapedeck/engine/callflow:/opt/tapedeck/standin:/opt/tapedeck/packages/dynamodb-memory/src \
     PYTHONUNBUFFERED=1 \
     PORT=3000 \
     HTTPS_PORT=3443 \

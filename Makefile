@@ -8,7 +8,7 @@ HTTPS_PORT ?= 3443
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/engine/protocol:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
+export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/engine/protocol:$(CURDIR)/engine/callflow:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
 export SAM_CLI_TELEMETRY := 0
 # Otherwise each program that a test starts compiles the code again, and each run of pytest the tests.
 unexport PYTHONDONTWRITEBYTECODE

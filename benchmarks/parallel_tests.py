@@ -19,7 +19,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 TESTS: Final = ROOT / "benchmarks" / "programs" / "hours.py"
 SOURCES: Final = (
-    "layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src", "plugins/pytest-tapedeck/src",
+    "layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src",
+    "plugins/pytest-tapedeck/src",
 )  # fmt: skip
 _READY: Final = "TAPEDECK_READY "
 

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-SOURCE_FOLDERS: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src")
+SOURCE_FOLDERS: Final = (
+    "layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src",
+)  # fmt: skip
 CACHE: Final = ROOT / ".cache" / "bench"
 PROGRAMS: Final = ROOT / "benchmarks" / "programs"
 UV: Final = str(Path(sys.executable).parent / "uv")

@@ -18,7 +18,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 _EXAMPLE: Final = ROOT / "examples" / "pytest" / "test_recording.py"
 _PLUGIN: Final = ROOT / "plugins" / "pytest-tapedeck"
-_SOURCES: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src")
+_SOURCES: Final = ("layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src")
 _IN_README: Final = re.compile(r'```python title="(\w+\.py)"\n(.*?)```', re.DOTALL)
 _BUSY: Final = """
 import os, sys

@@ -12,7 +12,7 @@ from tapedeck.adapters.audio import WavCodec
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import capture_key
-from tapedeck_standin.telephony.audio import Part, make_wav
+from tapedeck_standin.recordings.audio import Part, make_wav
 
 
 def capture(service: ApiServices, recording: Recording, content: bytes) -> Recording:

@@ -37,7 +37,7 @@ from tapedeck.ports.stores import Store
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.template import Template
-from tapedeck_standin.telephony.audio import Part, make_wav
+from tapedeck_standin.recordings.audio import Part, make_wav
 from tests.client import ROOT, find_route, make_event
 
 TEMPLATE: Final = Template.load(ROOT / "template.yaml")

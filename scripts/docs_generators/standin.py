@@ -19,6 +19,8 @@ from tapedeck_standin.conformance.suite import CHECKS
 from tapedeck_standin.control import (
     api_keys,
     applications,
+    call_schemas,
+    calls,
     engines,
     events,
     inspection,
@@ -45,8 +47,9 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     """Return method, path and handler of each route of the control API."""
     nothing: Any = None
     parts = [
+        calls.CallRoutes(nothing, nothing, nothing, nothing, nothing, nothing, nothing).routes,
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
-        listing.ListRoutes(nothing, nothing, nothing, nothing, nothing).routes,
+        listing.ListRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, (), nothing).routes,
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         engines.EngineRoutes(nothing, nothing, nothing).routes,
@@ -83,6 +86,7 @@ def _models_of(route: ControlRoute) -> list[type[BaseModel]]:
         getattr(listing, name, None)
         or getattr(inspection, name, None)
         or getattr(number_schemas, name, None)
+        or getattr(call_schemas, name, None)
         or getattr(schemas, name)
         for name in names
     ]
@@ -138,6 +142,9 @@ def _fields(
 _LINKS: Final = {
     "FaultAction": "object",
     "CreateCallRequest": "objects",
+    "PartyFields": "object",
+    "SpeechPart": "objects",
+    "KeysPart": "objects",
     "CreateConferenceRequest": "objects",
     "RecordingFixture": "objects",
     "AccountFixture": "objects",

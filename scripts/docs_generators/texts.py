@@ -244,12 +244,18 @@ _AFTER: Final = "the sid of the entry after which the list goes on, as in `next`
 
 CONTROL_ROUTES: Final = {
     "GET /_standin/health": ("reports that the stand-in answers requests", '200 `{"status"}`'),
-    "POST /_standin/calls": ("creates a call", "201 with the call"),
+    "POST /_standin/calls": (
+        "creates a call; with instructions, one that [comes in](#calls-that-come-in) and rings",
+        "201 with the call",
+    ),
     "GET /_standin/calls": (
         "lists the calls, newest first, with numbers, parent and conference",
         f'200 `{{"calls", "next"}}`, see {_LISTS}',
     ),
-    "GET /_standin/calls/{sid}": ("shows one call", "200 with the call, as in its [list](#lists)"),
+    "GET /_standin/calls/{sid}": (
+        "shows one call",
+        "200 with the call, as in its [list](#lists), and with [its course](#calls-that-come-in)",
+    ),
     "GET /_standin/conferences": (
         "lists the conferences, newest first, with the participants that are in them",
         f'200 `{{"conferences", "next"}}`, see {_LISTS}',
@@ -268,6 +274,43 @@ CONTROL_ROUTES: Final = {
         '200 `{"fixtures"}`',
     ),
     "POST /_standin/calls/{sid}/hangup": ("ends a call and its recordings", "200 with the call"),
+    "POST /_standin/calls/{sid}/press": (
+        "presses keys in a call; `used` says whether something listened to them",
+        '200 `{"used"}`; 409 if it is not in progress',
+    ),
+    "POST /_standin/calls/{sid}/speak": ("speaks in a call", "200 `{}`; 409 if it is not in progress"),
+    "POST /_standin/calls/{sid}/answer": (
+        "answers a call that was dialed and rings",
+        "200 with the call; 409 if it does not ring",
+    ),
+    "POST /_standin/calls/{sid}/busy": ("answers that the line is busy", "200 with the call; 409 if it does not ring"),
+    "POST /_standin/calls/{sid}/decline": ("declines a call", "200 with the call; 409 if it does not ring"),
+    "POST /_standin/calls/{sid}/no_answer": (
+        "stops the ringing, because there is no answer",
+        "200 with the call; 409 if it does not ring",
+    ),
+    "POST /_standin/calls/{sid}/fail": (
+        "lets a call fail, because its number cannot be reached",
+        "200 with the call; 409 if it does not ring",
+    ),
+    "POST /_standin/calls/{sid}/stream/close": (
+        "closes the stream that a call is connected to, as its far end",
+        "200 `{}`; 409 if there is none",
+    ),
+    "POST /_standin/parties": (
+        "says how the [party](#parties) of a number behaves",
+        "201 with the rule and its `id`",
+    ),
+    "GET /_standin/parties": (
+        "lists these rules, oldest first, with how often each was `used`",
+        '200 `{"parties"}`',
+    ),
+    "DELETE /_standin/parties": ("removes all these rules", "204"),
+    "DELETE /_standin/parties/{id}": ("removes one of these rules", "204"),
+    "GET /_standin/webhooks": (
+        "lists the requests for instructions, newest last, with the [answers](#requests-for-instructions)",
+        '200 `{"webhooks"}`',
+    ),
     "POST /_standin/conferences": (
         "creates a conference and its calls",
         "201 with the conference; 409 if a live conference has the name",
@@ -291,7 +334,10 @@ CONTROL_ROUTES: Final = {
         '201 `{"sid", "phone_number", "friendly_name"}`; 404 for an unknown application; 409 if the number is held',
     ),
     "POST /_standin/recordings/{sid}/transcriptions": ("adds a transcription", '201 `{"sid", "status"}`'),
-    "POST /_standin/clock": ("advances the [clock](#clock) of one account, or of all", '200 `{"now"}`'),
+    "POST /_standin/clock": (
+        "advances the [clock](#clock) of one account, or of all; with `until`, to what happens in a call",
+        '200 `{"now"}`; with `until` 200 or 408 `{"now", "position"}`',
+    ),
     "POST /_standin/wait-until-idle": (
         "waits until all work that is due by the clock is done, callbacks included; does not advance the clock",
         '200 `{"left": []}`; 408 with what is `left`',
@@ -341,11 +387,46 @@ CONTROL_ROUTES: Final = {
 
 CONTROL_FIELDS: Final = {
     "ControlRequest.account": f"the account; {_ACCOUNT}",
-    "CreateCallRequest.to": "the called number or address",
-    "CreateCallRequest.from": "the calling number or address",
-    "CreateCallRequest.direction": "who started the call",
-    "CreateCallRequest.status": "the call's status",
-    "CreateCallRequest.engine": "the media engine that has the call",
+    "MakeCallRequest.to": "the called number or address",
+    "MakeCallRequest.from": "the calling number or address",
+    "MakeCallRequest.direction": "who started the call",
+    "MakeCallRequest.status": "the call's status",
+    "MakeCallRequest.engine": "the media engine that has the call",
+    "MakeCallRequest.url": "the URL of its instructions",
+    "MakeCallRequest.method": "the method of `url`",
+    "MakeCallRequest.twiml": "its instructions themselves, instead of `url`",
+    "MakeCallRequest.fallback_url": "the URL of the instructions if a request for them fails",
+    "MakeCallRequest.fallback_method": "the method of `fallback_url`",
+    "MakeCallRequest.status_callback": "the URL for the callback about the end of a call with instructions",
+    "MakeCallRequest.status_callback_method": "the method of `status_callback`",
+    "MakeCallRequest.forwarded_from": "the number that forwarded the call, sent as `ForwardedFrom`",
+    "MakeCallRequest.caller_name": "the caller's name, sent as `CallerName`",
+    "MakeCallRequest.parameters": "further parameters of its requests for instructions",
+    "MakeCallRequest.party": "how the caller behaves, with the fields of `POST /_standin/parties`",
+    "MakeCallRequest.instructions": "`false`: it has no instructions, even if the number `to` has a voice URL",
+    "PressRequest.digits": "the keys, one after the other; `w` waits half a second, `W` a second",
+    "SpeakRequest.seconds": "how long, from now on",
+    "SpeakRequest.text": "the words",
+    "SpeakRequest.confidence": "how sure the recognition is of `text`; 0.9 if it is left out",
+    "AnswerRequest.answered_by": "who answers; as the party's rule says if it is left out",
+    "CloseStreamRequest.name": "the name of the stream; that which is connected if it is left out",
+    "CreatePartyRequest.number": "a number, `client:…`, `sip:…`, or `*` for all",
+    "CreatePartyRequest.outcome": "what becomes of a call that rings; `manual`: what a request says",
+    "CreatePartyRequest.ring": "seconds of ringing before that",
+    "CreatePartyRequest.answered_by": "who answers",
+    "CreatePartyRequest.greeting": "seconds of a machine's greeting, which ends with a beep",
+    "CreatePartyRequest.speaks": (
+        "what the party says: `text`, for so many `seconds`, `after` so many seconds from the answer"
+    ),
+    "CreatePartyRequest.presses": (
+        "keys that the party presses: `digits`, `after` so many seconds from the answer, or `in` the next `Gather`"
+    ),
+    "CreatePartyRequest.hangup_after": "seconds from the answer after which the party hangs up; never if left out",
+    "CreatePartyRequest.sip_code": "the SIP status of a call that is not answered",
+    "CreatePartyRequest.times": "for how many calls the rule counts; for all if it is left out",
+    "WebhooksQuery.call": "only requests of this call",
+    "WebhooksQuery.kind": "only requests of this kind",
+    "WebhooksQuery.wait": "seconds of real time to wait for the first match that was answered",
     "CreateEngineRequest.name": "its name: a lower-case letter, then lower-case letters, digits and hyphens",
     "CreateEngineRequest.accounts": "the sids of the accounts that it works for, or `*` for all",
     "CreateConferenceRequest.friendly_name": "the conference's name; a generated one by default",
@@ -364,6 +445,9 @@ CONTROL_FIELDS: Final = {
     "CreateFaultRequest.times": "how often the fault applies",
     "CreateFaultRequest.then": "the effect, see [Faults](faults.md)",
     "AdvanceClockRequest.advance": "seconds; with `*` as `account`, for all accounts",
+    "AdvanceClockRequest.until": "the verb at which a call is, or `waits`, or `ended`; see [Clock](#clock)",
+    "AdvanceClockRequest.call": "the sid of that call",
+    "AdvanceClockRequest.at_most": "seconds that `until` advances at most",
     "SettleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",
     "SettleRequest.advance": "whether to advance the clock to the next due time, again and again",
     "WaitUntilIdleRequest.timeout": "seconds of real time; without `account`, the work of all accounts counts",

@@ -12,9 +12,10 @@ from scripts.openapi.functions import template
 from scripts.openapi.vendor import JSON, information
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck_protocol.events import EVENTS
-from tapedeck_standin.control import events, schemas
+from tapedeck_standin.control import call_schemas, events, schemas
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.applications import ApplicationRoutes
+from tapedeck_standin.control.calls import CallRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.inspection import (
@@ -70,15 +71,66 @@ def _id(what: str) -> Schema:
     return {"name": "id", "description": f"The id of the {what}.", "schema": {"type": "string", "minLength": 1}}
 
 
+_NO_SIMULATION: Final = "There is no simulated engine, which executes instructions."
+_CALL_STATE: Final = "The call is not in a state that allows this, or the simulated engine does not execute it."
 _STATE: Final = "The resource has already ended, or is in another state that does not allow this."
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("POST", "/calls"): Operation(
-        "create_call", "Telephony", "Create a call", {201: "Call"}, schemas.CreateCallRequest
+        "create_call", "Telephony", "Create a call; with instructions, it comes in and rings", {201: "Call"},
+        call_schemas.MakeCallRequest, conflict=_NO_SIMULATION,
     ),
     ("POST", "/calls/{sid}/hangup"): Operation(
         "hang_up_call", "Telephony", "End a call; its recordings stop", {200: "Call"}, schemas.ControlRequest,
         param=_sid(ResourceType.CALL), conflict=_STATE,
+    ),
+    ("POST", "/calls/{sid}/press"): Operation(
+        "press_keys", "Telephony", "Press keys in a call", {200: "Pressed"}, call_schemas.PressRequest,
+        param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/speak"): Operation(
+        "speak", "Telephony", "Speak in a call", {200: "Nothing"}, call_schemas.SpeakRequest,
+        param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/answer"): Operation(
+        "answer_call", "Telephony", "Answer a call that was dialed and rings", {200: "Call"},
+        call_schemas.AnswerRequest, param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/busy"): Operation(
+        "be_busy", "Telephony", "End a call that rings, because the line is busy", {200: "Call"},
+        schemas.ControlRequest, param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/decline"): Operation(
+        "decline_call", "Telephony", "Decline a call that rings", {200: "Call"}, schemas.ControlRequest,
+        param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/no_answer"): Operation(
+        "leave_unanswered", "Telephony", "End a call that rings, because there is no answer", {200: "Call"},
+        schemas.ControlRequest, param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/fail"): Operation(
+        "fail_call", "Telephony", "Let a call that rings fail", {200: "Call"}, schemas.ControlRequest,
+        param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/calls/{sid}/stream/close"): Operation(
+        "close_stream", "Telephony", "Close the stream that a call is connected to", {200: "Nothing"},
+        call_schemas.CloseStreamRequest, param=_sid(ResourceType.CALL), conflict=_CALL_STATE,
+    ),
+    ("POST", "/parties"): Operation(
+        "create_party", "Telephony", "Say how the party of a number behaves", {201: "Party"},
+        call_schemas.CreatePartyRequest, conflict=_NO_SIMULATION,
+    ),
+    ("GET", "/parties"): Operation(
+        "list_parties", "Telephony", "List how parties behave, oldest rule first", {200: "Parties"},
+        query=ControlQuery, conflict=_NO_SIMULATION,
+    ),
+    ("DELETE", "/parties"): Operation(
+        "delete_parties", "Telephony", "Remove all rules of an account", {204: None}, query=ControlQuery,
+        conflict=_NO_SIMULATION,
+    ),
+    ("DELETE", "/parties/{id}"): Operation(
+        "delete_party", "Telephony", "Remove a rule", {204: None}, query=ControlQuery, param=_id("rule"),
+        conflict=_NO_SIMULATION,
     ),
     ("POST", "/conferences"): Operation(
         "create_conference", "Telephony", "Create a conference with its calls", {201: "Conference"},
@@ -121,7 +173,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         CreatePhoneNumberRequest, conflict="An account holds the number already.",
     ),
     ("POST", "/clock"): Operation(
-        "advance_clock", "State", "Advance the clock of an account or all", {200: "Clock"}, schemas.AdvanceClockRequest
+        "advance_clock", "State", "Advance the clock of an account or all", {200: "Clock", 408: "Clock"},
+        schemas.AdvanceClockRequest,
     ),
     ("POST", "/wait-until-idle"): Operation(
         "wait_until_idle", "State", "Wait until all work that is due by the clock is done", {200: "Left", 408: "Left"},
@@ -139,7 +192,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "list_calls", "State", "List the calls, newest first", {200: "Calls"}, query=CallsQuery
     ),
     ("GET", "/calls/{sid}"): Operation(
-        "get_call", "State", "Get a call, as the list shows it", {200: "ListedCall"}, query=ControlQuery,
+        "get_call", "State", "Get a call with its course", {200: "CallWithCourse"}, query=ControlQuery,
         param=_sid(ResourceType.CALL),
     ),
     ("GET", "/conferences"): Operation(
@@ -171,6 +224,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ),
     ("GET", "/warnings"): Operation(
         "list_warnings", "Inspection", "List the warnings, oldest first", {200: "Warnings"}, query=WarningsQuery
+    ),
+    ("GET", "/webhooks"): Operation(
+        "list_webhooks", "Inspection", "List the requests for instructions, oldest first", {200: "Webhooks"},
+        query=call_schemas.WebhooksQuery,
     ),
     ("GET", "/unsettled"): Operation(
         "list_unsettled", "Inspection", "List what is unconfirmed, overdue or parked, without an account of all",
@@ -208,8 +265,9 @@ def served_routes() -> set[tuple[str, str]]:
     """Return method and path of every route that the control API serves."""
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
-        ListRoutes(absent, absent, absent, absent, absent).routes,
-        TelephonyRoutes(absent, absent, absent, absent, absent, tuple).routes,
+        ListRoutes(absent, absent, absent, absent, absent, absent).routes,
+        TelephonyRoutes(absent, absent, absent, absent, absent, absent).routes,
+        CallRoutes(absent, absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         ApplicationRoutes(absent, absent).routes,
         PhoneNumberRoutes(absent, absent, absent).routes,
@@ -220,7 +278,7 @@ def served_routes() -> set[tuple[str, str]]:
     found = {("GET", HEALTH.removeprefix(ROOT))}
     for part in parts:
         for segments, methods in part.items():
-            names = {"callbacks": "{id}", "faults": "{id}"}
+            names = {"callbacks": "{id}", "faults": "{id}", "parties": "{id}"}
             path = "".join(f"/{names.get(segments[0], '{sid}') if word == PATH_PARAM else word}" for word in segments)
             found |= {(method, path) for method in methods}
     return found
@@ -310,15 +368,15 @@ def _refined(name: str, schema: Schema) -> Schema:
 
 _URL_FIELDS: Final = frozenset(
     {
-        "status_callback", "voice_url", "voice_fallback_url", "sms_url", "sms_fallback_url", "sms_status_callback",
-        "message_status_callback",
+        "url", "fallback_url", "status_callback", "voice_url", "voice_fallback_url", "sms_url", "sms_fallback_url",
+        "sms_status_callback", "message_status_callback",
     }
 )  # fmt: skip
 
 
 def _add_rules(name: str, field: str, definition: Schema) -> None:
     text = _text_of(definition)
-    if (name, field) in {("CreateEngineRequest", "name"), ("CreateCallRequest", "engine")}:
+    if (name, field) in {("CreateEngineRequest", "name"), ("MakeCallRequest", "engine")}:
         text["pattern"] = "^[a-z][a-z0-9-]{0,31}$"
     elif (name, field) == ("CreateEngineRequest", "accounts"):
         definition["anyOf"][0]["items"]["pattern"] = _either(ResourceType.ACCOUNT)
@@ -328,7 +386,9 @@ def _add_rules(name: str, field: str, definition: Schema) -> None:
         text["pattern"] = _either(ResourceType.API_KEY)
     elif field in events._SID_FIELDS:  # noqa: SLF001 - the fields that accept either dialect's sids
         text["pattern"] = f"^([0-9a-f]{{32}}|{_either(events._SID_FIELDS[field])[1:-1]})$"  # noqa: SLF001
-    elif field in _URL_FIELDS or (name, field) == ("Subscription", "url"):
+    elif (name, field) == ("AdvanceClockRequest", "call"):
+        text["pattern"] = _either(ResourceType.CALL)
+    elif field in _URL_FIELDS:
         text["format"] = "uri"
     elif field == "status_callback_event":
         events_schema = {"type": "string", "enum": list(schemas._EVENTS["twilio"])}  # noqa: SLF001 - SignalWire's are a subset
@@ -410,11 +470,12 @@ _QUERY_TEXTS: Final = {
     "what": "Only this kind.",
     "overdue": "Only what is overdue.",
     "account": "The sid of the account, in either dialect.",
-    "call": "The sid of the call that the warnings are about, in either dialect.",
+    "call": "The sid of the call that the entries are about, in either dialect.",
+    "kind": "Only requests of this kind.",
     "code": "The vendor's code of the warnings.",
     "sid": "The sid of a recording, a conference or a call that the callbacks report.",
     "event": "The event that the callbacks report.",
-    "wait": "Seconds to wait for the first callback that matches.",
+    "wait": "Seconds to wait for the first entry that matches.",
 }
 
 

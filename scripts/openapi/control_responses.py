@@ -13,6 +13,7 @@ from tapedeck.domain.recording import RecordingStatus, Source
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.domain.unsettled import UnsettledKind
 from tapedeck.operations.engine_registration import PresenceState
+from tapedeck_standin.calls.parties import AnsweredBy, PartyOutcome
 from tapedeck_standin.scheduler.work_left import WorkKind
 
 REFERENCE: Final = "#/components/schemas/{model}"
@@ -46,6 +47,7 @@ def response_schemas() -> dict[str, Schema]:
     text, number = {"type": "string"}, {"type": "integer"}
     text_or_null, number_or_null = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
     null: Schema = {"type": "null"}
+    seconds: Schema = {"type": "number"}
     sids = {"$ref": REFERENCE.format(model="Sids")}
     sids_or_null: Schema = {"anyOf": [sids, null]}
     time = {"type": "string", "format": "date-time"}
@@ -56,6 +58,11 @@ def response_schemas() -> dict[str, Schema]:
     }
     accounts = {"anyOf": [{"type": "string", "const": "*"}, _list("Sids")]}
     error = _object("What is wrong.", message=text, field=text_or_null)
+    listed_call = {
+        "sid": sids, "status": _choice(CallStatus),
+        "direction": {"type": "string", "enum": ["inbound", "outbound-api", "outbound-dial"]}, "to": text,
+        "parent": sids_or_null, "conference": sids_or_null, "from": text,
+    }  # fmt: skip
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
         "Accounts": _page("Accounts", "accounts", "ListedAccount"),
@@ -74,12 +81,28 @@ def response_schemas() -> dict[str, Schema]:
         ),
         "Callbacks": _object("Callbacks, oldest first.", callbacks=_list("Callback")),
         "Calls": _page("Calls", "calls", "ListedCall"),
-        "Clock": _object("The time after the advance.", now=time),
+        "CallWithCourse": _object(
+            "A call, as the list shows it, with what has happened in it.", **listed_call,
+            position={"anyOf": [{"$ref": REFERENCE.format(model="Position")}, null]},
+            document={"anyOf": [{"$ref": REFERENCE.format(model="Document")}, null]}, played=_list("PlayedItem"),
+            keys=_list("PressedKey"), spoken={"type": "array", "items": text}, streams=_list("Stream"),
+        ),
+        "Clock": {
+            **_object(
+                "The time after the advance; with `until`, where the call is then.", now=time,
+                position={"anyOf": [{"$ref": REFERENCE.format(model="Position")}, null]},
+            ),
+            "required": ["now"],
+        },
         "Conference": _object(
             "A conference.", sid=sids, friendly_name=text, status=_choice(ConferenceStatus), calls=_list("Call"),
             recordings=_list("Recording"),
         ),
         "Conferences": _page("Conferences", "conferences", "ListedConference"),
+        "Document": _object(
+            "The instructions that are executed; `url` is null if they were given themselves.", url=text_or_null,
+            method=text, verbs={"type": "array", "items": text},
+        ),
         "Engine": _object(
             "A media engine.", name=text, accounts=accounts,
             presence={"type": "string", "enum": [str(state) for state in PresenceState]}, seen_at=number_or_null,
@@ -111,15 +134,53 @@ def response_schemas() -> dict[str, Schema]:
         ),
         "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
         "Id": _object("What was accepted.", id=text),
+        "Nothing": {"type": "object", "description": "Nothing.", "additionalProperties": False},
+        "Party": _object(
+            "How a party behaves.", id=text, number=text, outcome=_choice(PartyOutcome), ring=seconds,
+            answered_by=_choice(AnsweredBy), greeting=seconds, speaks=_list("SpeechPart"), presses=_list("KeysPart"),
+            hangup_after={"type": ["number", "null"]}, sip_code=number_or_null, times=number_or_null, used=number,
+        ),
+        "Parties": _object("How parties behave, oldest rule first.", parties=_list("Party")),
+        "PlayedItem": {
+            **_object(
+                "What was spoken or played; `unfetched`: the file of another host, which the stand-in does not fetch.",
+                at=time, verb={"type": "string", "enum": ["Say", "Play", "error"]}, text=text, url=text, digits=text,
+                unfetched={"type": "boolean", "const": True},
+            ),
+            "required": ["at", "verb"],
+        },
+        "Position": _object(
+            "The verb at which a call is: since when, until when by itself, and what it waits for.",
+            verb=text_or_null, index=number, since=time, until={**time, "type": ["string", "null"]},
+            waits_for={"type": "array", "items": text},
+        ),
+        "Pressed": _object("Whether something listened to the keys.", used={"type": "boolean"}),
+        "PressedKey": _object("A key.", at=time, key=text, used={"type": "boolean"}),
+        "Stream": _object(
+            "A stream that instructions started.", kind=text, name=text, url=text, track=text, parameters=fields,
+            open={"type": "boolean"},
+        ),
+        "Webhook": _object(
+            "A request for instructions; `answer` is null while it is open, and if it failed.", id=text, at=time,
+            kind=text, call=sids, verb=text_or_null, method={"type": "string", "enum": ["GET", "POST"]}, url=text,
+            parameters=fields, headers=fields, signature=text_or_null, signed={"type": "boolean"}, attempts=number,
+            answer={"anyOf": [{"$ref": REFERENCE.format(model="WebhookAnswer")}, null]},
+            error={"anyOf": [{"$ref": REFERENCE.format(model="WebhookError")}, null]},
+            document={"anyOf": [{"$ref": REFERENCE.format(model="WebhookDocument")}, null]},
+        ),
+        "WebhookAnswer": _object(
+            "The answer of an application.", status=number, content_type=text, body=text, ms=number
+        ),
+        "WebhookDocument": _object("The verbs of the answer.", verbs={"type": "array", "items": text}),
+        "WebhookError": _object("What is wrong with an answer.", code=number, text=text),
+        "Webhooks": _object("Requests for instructions, oldest first.", webhooks=_list("Webhook")),
         "Left": _object("The work that is left.", left=_list("WorkLeft")),
         "ListedAccount": _object(
             "An account; `keys` is how many API keys it has.", sid=sids, created=time, keys=number,
             is_default={"type": "boolean"},
         ),
         "ListedCall": _object(
-            "A call, as the list shows it.", sid=sids, status=_choice(CallStatus),
-            direction={"type": "string", "enum": ["inbound", "outbound-api", "outbound-dial"]}, to=text,
-            parent=sids_or_null, conference=sids_or_null, **{"from": text},
+            "A call, as the list shows it.", **listed_call,
         ),
         "ListedConference": _object(
             "A conference, as the list shows it, with the participants that are in it.", sid=sids, friendly_name=text,
@@ -160,9 +221,9 @@ def response_schemas() -> dict[str, Schema]:
             "What is unsettled at `at`, in seconds since the epoch.", at=number, unsettled=_list("Unsettled")
         ),
         "Warning": _object(
-            "A warning: a request was done, but not as its client may expect.", at=time,
-            level={"type": "string", "const": "warning"}, code=number, text=text,
-            call=sids_or_null, webhook=null, line=null, column=null, verb=null,
+            "A warning: a request was done, or instructions were executed, but not as may be expected.", at=time,
+            level={"type": "string", "enum": ["warning", "error"]}, code=number, text=text,
+            call=sids_or_null, webhook=text_or_null, line=number_or_null, column=number_or_null, verb=text_or_null,
             attribute=text_or_null, value=text_or_null,
         ),
         "Warnings": _object("Warnings, oldest first.", warnings=_list("Warning")),

@@ -96,10 +96,11 @@ def test_the_examples_of_lists_work(port: str) -> None:
 
 
 def test_the_example_of_a_single_call_works(port: str) -> None:
-    """The example makes a call and reads it, with the fields that it has in the list."""
+    """The example makes a call and reads it, with the fields that it has in the list, and without a course."""
     _, _, example, *_ = blocks("docs/reference/control-api.md")
     (call,) = run(example, port)
-    assert list(call) == ["sid", "status", "direction", "from", "to", "parent", "conference"]
+    assert list(call)[:7] == ["sid", "status", "direction", "from", "to", "parent", "conference"]
+    assert (call["position"], call["played"]) == (None, [])
     assert (call["status"], call["direction"]) == ("in-progress", "inbound")
 
 
@@ -117,6 +118,26 @@ def test_the_example_of_waiting_works(port: str) -> None:
     started, _, call, settled, listed = run(example, port)
     assert (started["status"], call["recordings"][0]["status"], settled) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
+
+
+def test_the_example_of_a_call_that_comes_in_works(port: str) -> None:
+    """The example goes on to a `<Gather>` after what is said, presses a key, and shows the course of the call."""
+    example = blocks("docs/reference/control-api.md")[5]
+    there, pressed, call, ended = run(example, port)
+    assert (there["position"]["verb"], pressed, ended["status"]) == ("Gather", {"used": True}, "completed")
+    assert list(call) == [
+        "sid", "status", "direction", "from", "to", "parent", "conference", "position", "document", "played", "keys",
+        "spoken", "streams",
+    ]  # fmt: skip
+    assert ([each["text"] for each in call["played"]], [each["key"] for each in call["keys"]]) == (["Hello"], ["1"])
+
+
+def test_the_example_of_parties_works(port: str) -> None:
+    """The example makes a rule for one call, lists it, and removes it."""
+    example = blocks("docs/reference/control-api.md")[6]
+    made, listed = run(example, port)
+    assert (made["number"], made["outcome"], made["times"], made["used"]) == ("+12025550150", "busy", 1, 0)
+    assert listed == {"parties": [made]}
 
 
 def test_the_examples_of_engine_events_work(port: str) -> None:

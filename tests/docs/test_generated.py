@@ -16,8 +16,8 @@ from tapedeck_protocol import schema
 from tapedeck_protocol.events import CallEnded
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.cli import main
-from tapedeck_standin.control import schemas
-from tapedeck_standin.control.schemas import CreateCallRequest
+from tapedeck_standin.control import call_schemas
+from tapedeck_standin.control.call_schemas import MakeCallRequest
 from tests.client import ROOT, TEMPLATE
 
 
@@ -121,17 +121,17 @@ def test_a_changed_option_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_changed_field_of_the_control_api_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new field of a control request without a text fails the generation; a new default makes the page differ."""
 
-    class WithDefault(CreateCallRequest):
+    class WithDefault(MakeCallRequest):
         to: str = "+12025550100"
 
-    class WithField(CreateCallRequest):
+    class WithField(MakeCallRequest):
         colour: str = "red"
 
-    WithDefault.__name__ = WithField.__name__ = "CreateCallRequest"
-    monkeypatch.setattr(schemas, "CreateCallRequest", WithDefault)
+    WithDefault.__name__ = WithField.__name__ = "MakeCallRequest"
+    monkeypatch.setattr(call_schemas, "MakeCallRequest", WithDefault)
     assert stale() == ["reference/control-api.md"]
-    monkeypatch.setattr(schemas, "CreateCallRequest", WithField)
-    with pytest.raises(UndescribedError, match=r"lacks \['CreateCallRequest.colour'\]"):
+    monkeypatch.setattr(call_schemas, "MakeCallRequest", WithField)
+    with pytest.raises(UndescribedError, match=r"lacks \['MakeCallRequest.colour'\]"):
         make_docs.make_pages()
 
 

@@ -42,7 +42,14 @@ class Setup:
     def __post_init__(self) -> None:
         """Make the engine."""
         register_engine(self.world, "standin", ENGINE_TOKEN)
-        links = EngineLinks(self.receive, lambda _receipt: None, self.post, self.upload)
+        links = EngineLinks(
+            self.receive,
+            lambda _receipt: None,
+            self.post,
+            self.upload,
+            lambda _wanted: {},
+            lambda _account, _name: None,
+        )
         self.engine = SimulatedEngine(
             links, self.world.clock, lambda _account, _conference: None, lambda _account: None, lambda _line: None
         )

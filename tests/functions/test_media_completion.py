@@ -18,7 +18,7 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.http.services import ApiServices
 from tapedeck.operations.media import Media
-from tapedeck_standin.telephony.audio import Part, make_wav
+from tapedeck_standin.recordings.audio import Part, make_wav
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest
 from tests.media import capture, mp3_frames, samples_of, sound

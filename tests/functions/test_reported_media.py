@@ -10,7 +10,7 @@ import pytest
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck_standin.telephony.audio import Part, make_wav
+from tapedeck_standin.recordings.audio import Part, make_wav
 from tests.engine_reports import capture_fields
 from tests.functions.background_world import World
 from tests.functions.objects import Objects

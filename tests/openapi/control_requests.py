@@ -7,7 +7,7 @@ from schemathesis.generation import GenerationMode
 
 from tapedeck.settings import STANDIN_ENGINE
 from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
-from tests.openapi.standin import StandIn, new_number
+from tests.openapi.standin import REFUSING_URL, StandIn, new_number
 
 _TOO_LARGE: Final = 413
 
@@ -17,6 +17,9 @@ INVALID_REQUESTS: Final = 8
 _LAST: Final = ("report_event", "reset_account")
 """Events for unknown resources stay pending, and a reset deletes the resources of the other operations."""
 
+_OF_DIALED_CALLS: Final = frozenset({"answer_call", "be_busy", "decline_call", "leave_unanswered", "fail_call"})
+"""They act on calls that were dialed and ring, which no request creates yet: they answer 409."""
+
 
 def test_control_api(standin: StandIn) -> Report:
     """Send requests to every operation of the control API."""
@@ -24,7 +27,8 @@ def test_control_api(standin: StandIn) -> Report:
     run = _Run(standin, Report("control-api"))
     for operation in sorted(operations, key=lambda each: operation_id(each) in _LAST):
         run.test(operation)
-    run.report.require_success(map(operation_id, operations))
+    names = map(operation_id, operations)
+    run.report.require_success(name for name in names if name not in _OF_DIALED_CALLS)
     return run.report
 
 
@@ -77,6 +81,15 @@ class _Run:
             "get_call": lambda: standin.call()["CallSid"],
             "get_conference": lambda: standin.conference()["ConferenceSid"],
             "hang_up_call": lambda: standin.call()["CallSid"],
+            "press_keys": self._listening_call,
+            "speak": self._listening_call,
+            "answer_call": self._listening_call,
+            "be_busy": self._listening_call,
+            "decline_call": self._listening_call,
+            "leave_unanswered": self._listening_call,
+            "fail_call": self._listening_call,
+            "close_stream": self._connected_call,
+            "delete_party": lambda: standin.control("parties", number="+12025550150")["id"],
             "end_conference": lambda: standin.conference()["ConferenceSid"],
             "record_conference": lambda: standin.conference()["ConferenceSid"],
             "create_transcription": lambda: standin.finished_call_recording()["RecordingSid"],
@@ -84,6 +97,18 @@ class _Run:
             "replay_callback": standin.callback,
         }
         return make[operation]()
+
+    def _listening_call(self) -> str:
+        """Create a call that listens to keys and speech."""
+        return self._call_with('<Gather input="dtmf speech" timeout="600"/>')
+
+    def _connected_call(self) -> str:
+        """Create a call that is connected to a stream."""
+        return self._call_with('<Connect><Stream url="wss://example.com/"/></Connect>')
+
+    def _call_with(self, verbs: str) -> str:
+        sid: str = self._standin.control("calls", twiml=f"<Response>{verbs}</Response>")["sid"]["twilio"]
+        return sid
 
     def _name_existing(self, given: dict[str, Any]) -> None:
         """Name accounts and an engine that exist."""
@@ -100,20 +125,66 @@ class _Run:
         for name, most in _MOST.items():
             if name in given:
                 given[name] = min(given[name], most)
-        if operation == "list_accounts":
-            given.pop("after", None)  # must be an account that exists
-        if operation == "create_conference":
-            if given.get("status") == "in-progress":
-                given["participants"] = 2
-            if isinstance(given.get("status_callback_event"), str):
-                given["status_callback_event"] = "start end"
-        if operation == "create_fault":
-            given["account"] = self._other_account
-            given["on"] = _target(given["then"])
-        if operation == "create_phone_number":
-            _make_number_acceptable(given)
-        if operation == "reset_account":
-            given["account"] = self._other_account
+        adjust: Mapping[str, Callable[[dict[str, Any]], object]] = {
+            "advance_clock": self._wait_for_a_call,
+            "create_call": _make_call_acceptable,
+            "create_conference": _make_conference_acceptable,
+            "create_fault": self._inject_elsewhere,
+            "create_party": _make_party_acceptable,
+            "create_phone_number": _make_number_acceptable,
+            "list_accounts": lambda query: query.pop("after", None),  # must be an account that exists
+            "reset_account": lambda body: body.update(account=self._other_account),
+        }
+        if operation in adjust:
+            adjust[operation](given)
+
+    def _inject_elsewhere(self, given: dict[str, Any]) -> None:
+        """Inject a fault into what it can be injected into, for another account."""
+        given["account"] = self._other_account
+        given["on"] = _target(given["then"])
+
+    def _wait_for_a_call(self, given: dict[str, Any]) -> None:
+        """Advance until something happens in a call, if that is wanted, instead of by so many seconds."""
+        if not given.keys() & {"until", "call"}:
+            return
+        given.pop("advance", None)
+        given |= {"until": given.get("until") or "Gather", "call": self._listening_call()}
+        given["account"] = self._standin.account
+
+
+def _make_conference_acceptable(given: dict[str, Any]) -> None:
+    """Give a conference in progress participants, and events that exist."""
+    if given.get("status") == "in-progress":
+        given["participants"] = 2
+    if isinstance(given.get("status_callback_event"), str):
+        given["status_callback_event"] = "start end"
+
+
+def _make_call_acceptable(given: dict[str, Any]) -> None:
+    """Give a call either a URL or instructions of its own, and only if it comes in and rings."""
+    for name in given.keys() & {"url", "fallback_url", "status_callback"}:
+        given[name] = REFUSING_URL
+    if given.get("twiml") is not None:
+        given["url"] = None
+    if given.get("twiml") is not None or given.get("url") is not None:
+        given |= {"instructions": True, "direction": "inbound"}
+        given.pop("status", None)
+        given.pop("engine", None)
+    for keys in (given.get("party") or {}).get("presses", ()):
+        _time_keys(keys)
+
+
+def _make_party_acceptable(given: dict[str, Any]) -> None:
+    """Give all keys of a party one time."""
+    for keys in given.get("presses", ()):
+        _time_keys(keys)
+
+
+def _time_keys(keys: dict[str, Any]) -> None:
+    if keys.get("after") is None:
+        keys["in"] = "Gather"
+    else:
+        keys.pop("in", None)
 
 
 def _make_number_acceptable(given: dict[str, Any]) -> None:
@@ -124,7 +195,7 @@ def _make_number_acceptable(given: dict[str, Any]) -> None:
         given["voice_url"] = given["voice_fallback_url"]
 
 
-_MOST: Final = {"advance": 10, "participants": 3, "timeout": 0.1, "wait": 0.1}
+_MOST: Final = {"advance": 10, "participants": 3, "timeout": 0.1, "wait": 0.1, "at_most": 10}
 
 
 def _target(effect: Mapping[str, Any]) -> str:

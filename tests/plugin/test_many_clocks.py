@@ -12,7 +12,8 @@ from tests.client import ROOT
 from tests.thoroughness import scaled
 
 SOURCES = (
-    "plugins/pytest-tapedeck/src", "layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src",
+    "plugins/pytest-tapedeck/src", "layers/shared", "engine/protocol", "engine/callflow", "standin",
+    "packages/dynamodb-memory/src",
 )  # fmt: skip
 TESTS = scaled(deep=200, ci=18, fast=8)
 WORKERS = scaled(deep=8, ci=3, fast=2)

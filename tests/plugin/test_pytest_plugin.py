@@ -18,7 +18,7 @@ from tests.client import ROOT
 from tests.wire.gateway import checked_standin
 
 SOURCES = ROOT / "plugins" / "pytest-tapedeck" / "src"
-SERVER_SOURCES = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src")
+SERVER_SOURCES = ("layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src")
 PYTEST = [sys.executable, "-m", "pytest", "-p", "pytest_tapedeck.plugin", "-p", "no:cacheprovider", "-q", "-rf"]
 DOUBLE = '''
 """A double of the stand-in: creates accounts, whose token are the options with which it was started."""

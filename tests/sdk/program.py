@@ -21,7 +21,9 @@ from tests.sdk.scenario import Place
 from tests.wire.gateway import VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOURCE_FOLDERS: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src", ".")
+SOURCE_FOLDERS: Final = (
+    "layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src", ".",
+)  # fmt: skip
 EXAMPLES: Final = ROOT / "examples"
 CACHE: Final = ROOT / ".cache"
 READY: Final = "TAPEDECK_READY "

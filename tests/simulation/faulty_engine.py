@@ -14,7 +14,7 @@ from tapedeck.ports.engines import LiveResource
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.aws.function_loader import load_handler
-from tapedeck_standin.telephony.captures import CaptureMode
+from tapedeck_standin.recordings.captures import CaptureMode
 from tests.client import ROOT, make_event
 from tests.engine_reports import batch_of
 from tests.simulation.ports import ENGINE

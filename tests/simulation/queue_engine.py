@@ -12,9 +12,9 @@ from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
-from tapedeck_standin.telephony.audio import Part
-from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
-from tapedeck_standin.telephony.recording_commands import dialed_recording_of
+from tapedeck_standin.recordings.audio import Part
+from tapedeck_standin.recordings.captures import PROCESSING_SECONDS, CaptureMode
+from tapedeck_standin.recordings.recording_commands import dialed_recording_of
 from tests.engine_reports import capture_fields
 from tests.simulation.storage import MemoryObjects, write_length
 

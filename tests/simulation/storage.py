@@ -8,7 +8,7 @@ from typing import Any
 
 from tapedeck.domain.errors import MediaMissing
 from tapedeck.ports.media import AudioInfo, PresignedUpload, StoredObject
-from tapedeck_standin.telephony.audio import Part
+from tapedeck_standin.recordings.audio import Part
 
 
 class MemoryObjects:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
-from tapedeck_standin.telephony.audio import Part
+from tapedeck_standin.recordings.audio import Part
 from tests.reporter import start_recording
 from tests.simulation.storage import write_length
 from tests.simulation.world import World

@@ -10,7 +10,7 @@ from tapedeck.domain.engine_command import Command
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
 from tapedeck.ports.changes import Change
-from tapedeck_standin.telephony.captures import PROCESSING_SECONDS
+from tapedeck_standin.recordings.captures import PROCESSING_SECONDS
 from tests.simulation.checks import deliveries_of, violations_of
 from tests.simulation.history import Image
 from tests.simulation.receivers import Receiver

@@ -10,7 +10,7 @@ from tapedeck.background import event_batches
 from tapedeck.domain import recording_decision
 from tapedeck.domain.event_rules import stale
 from tapedeck.operations.engine_sessions import EngineSessions
-from tapedeck_standin.telephony.captures import CaptureMode
+from tapedeck_standin.recordings.captures import CaptureMode
 from tests.simulation import faulty_engine
 from tests.simulation.faulty_engine import FaultyConnector
 from tests.simulation.receivers import Receiver

@@ -16,7 +16,7 @@ from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.recordings import StartRecording
-from tapedeck_standin.telephony.captures import CaptureMode
+from tapedeck_standin.recordings.captures import CaptureMode
 from tests.simulation.receivers import Receiver
 from tests.simulation.restored_stack import Stack, commands_of_page
 from tests.simulation.world import World

@@ -53,7 +53,14 @@ class TapedeckDouble:
 
     def engine(self) -> SimulatedEngine:
         """An engine that is connected to this double."""
-        links = EngineLinks(self.receive, self.deleted.append, self.post, self.upload)
+        links = EngineLinks(
+            self.receive,
+            self.deleted.append,
+            self.post,
+            self.upload,
+            lambda _wanted: {"code": 11200},
+            lambda _account, _name: None,
+        )
         return SimulatedEngine(
             links, lambda: self.now, lambda _account, _conference: self.preference, lambda _account: self.absent,
             self.lines.append,

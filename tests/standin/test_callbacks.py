@@ -13,7 +13,7 @@ from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.conftest import TestAccount
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
-from tests.standin.receiver import ReceivedCallback, Receiver, is_signed_by_signalwire
+from tests.standin.receiver import LONG_PAUSE, ReceivedCallback, Receiver, is_signed_by_signalwire
 
 RATE = 8_000
 HALF = 0.5
@@ -266,6 +266,7 @@ def test_a_redirect_sets_the_status_callback(
     standin: StandIn, account: TestAccount, control: ControlClient, receiver: Receiver
 ) -> None:
     """A redirect with a status callback delivers the end by GET, with a signature over the whole URL."""
+    receiver.documents["/markup"] = LONG_PAUSE
     client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
     client.api.base_url = f"http://127.0.0.1:{standin.port}"
     call = control.post("/calls", {"direction": "outbound-api"}).body["sid"]["twilio"]
@@ -286,6 +287,7 @@ def test_a_redirect_sets_the_status_callback(
 
 def test_signalwire_signs_the_status_callback_of_a_call(standin: StandIn, receiver: Receiver) -> None:
     """SignalWire's callback about an inbound call has its own fields, both signature headers and no token."""
+    receiver.documents["/markup"] = LONG_PAUSE
     sid = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, standin.account)
     api = HttpFunctionClient(SIGNALWIRE, standin.account, standin.token, standin=standin)
     control = ControlClient(standin, sid)
@@ -372,6 +374,7 @@ def test_a_status_callback_of_a_call_is_delivered(
     control: ControlClient, api: HttpFunctionClient, receiver: Receiver
 ) -> None:
     """A call with a status callback delivers its end once."""
+    receiver.documents["/markup"] = LONG_PAUSE
     call = control.post("/calls").body["sid"][api.dialect.name]
     answer = api.post("Calls", call, form={"StatusCallback": receiver.url(), "Url": receiver.url("/markup")})
     assert answer.status == 200

@@ -13,9 +13,10 @@ from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck_standin.app import container
 from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.recordings import audio
 from tapedeck_standin.scheduler import callback_workers
 from tapedeck_standin.scheduler.scheduler import Scheduler
-from tapedeck_standin.telephony import audio, capture_uploads
+from tapedeck_standin.telephony import capture_uploads
 from tests.conftest import TestAccount
 from tests.standin.conftest import serving
 from tests.standin.http_client import StandIn

@@ -134,9 +134,9 @@ def test_the_end_of_standard_input_ends_it(start: Callable[..., Running]) -> Non
 
 
 def test_the_wheel_has_every_package(wheel: Path) -> None:
-    """The wheel has the layer's packages, the engine protocol, the stand-in and the in-memory DynamoDB."""
+    """The wheel has the layer's packages, protocol and call flows, the stand-in and the in-memory DynamoDB."""
     assert {path.parent.name for path in wheel.glob("*/__init__.py")} == {
-        "tapedeck", "tapedeck_protocol", "tapedeck_standin", "dynamodb_memory",
+        "tapedeck", "tapedeck_protocol", "tapedeck_callflow", "tapedeck_standin", "dynamodb_memory",
     }  # fmt: skip
     assert (wheel / "tapedeck_protocol" / "py.typed").is_file()
 

@@ -11,7 +11,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
-from tests.standin.receiver import Receiver
+from tests.standin.receiver import LONG_PAUSE, Receiver
 
 RATE = 8_000
 NEAR = 0.9
@@ -255,11 +255,12 @@ def test_dialed_call_ends_with_its_stay(driver: EngineDriver, receiver: Receiver
     assert receiver.field_values("RecordingStatus", 1) == ["completed"]
 
 
-def test_redirected_participant_leaves(driver: EngineDriver) -> None:
+def test_redirected_participant_leaves(driver: EngineDriver, receiver: Receiver) -> None:
     """A caller with new instructions is not in the conference any more; its call goes on after the end."""
+    receiver.documents["/next"] = LONG_PAUSE
     api, created = driver.api, driver.control.post("/conferences").body
     conference, *calls = (each["sid"][api.dialect.name] for each in (created, *created["calls"]))
-    assert api.post("Calls", calls[0], form={"Url": "https://app.example.com/next"}).status == 200
+    assert api.post("Calls", calls[0], form={"Url": receiver.url("/next")}).status == 200
     driver.settle()
     listed = api.get("Conferences", conference, "Participants").body["participants"]
     assert [each["call_sid"] for each in listed] == calls[1:]

@@ -30,7 +30,7 @@ main()
 
 READY: Final = re.compile(r'"url": "http://127.0.0.1:([0-9]+)"')
 
-FOLDERS: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src")
+FOLDERS: Final = ("layers/shared", "engine/protocol", "engine/callflow", "standin", "packages/dynamodb-memory/src")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tapedeck.adapters.audio import WavCodec
 from tapedeck_standin.aws.late_mp3 import LateMp3Codec
 from tapedeck_standin.aws.media import MediaFolder
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.telephony.audio import Part, write_wav
+from tapedeck_standin.recordings.audio import Part, write_wav
 from tests.conftest import TestAccount
 from tests.standin.conftest import serving
 from tests.standin.test_account_clocks import START, Tenant

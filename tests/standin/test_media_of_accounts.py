@@ -11,8 +11,9 @@ from tapedeck.background.conversions import Conversions
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE
 from tapedeck_standin.clock import VirtualClock, current_account
+from tapedeck_standin.recordings import audio
 from tapedeck_standin.scheduler.scheduler import Scheduler
-from tapedeck_standin.telephony import audio, capture_uploads
+from tapedeck_standin.telephony import capture_uploads
 from tests.conftest import TestAccount
 from tests.standin.conftest import serving
 from tests.standin.http_client import ControlClient, StandIn

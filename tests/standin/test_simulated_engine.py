@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck_protocol.evidence import head_of
-from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.recordings.captures import Capture
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 from tests.media import samples_of
 from tests.standin.engine_doubles import (

@@ -112,8 +112,8 @@ def test_browsers_get_html(standin: StandIn, path: str) -> None:
     root = f"http://127.0.0.1:{standin.port}"
     assert [link.removeprefix(root) for link in page.links] == [
         "/_standin/accounts", "/_standin/callbacks", "/_standin/calls", "/_standin/conferences", "/_standin/engines",
-        "/_standin/faults", "/_standin/fixtures", "/_standin/health", "/_standin/recordings", "/_standin/requests",
-        "/_standin/unsettled", "/_standin/warnings",
+        "/_standin/faults", "/_standin/fixtures", "/_standin/health", "/_standin/parties", "/_standin/recordings",
+        "/_standin/requests", "/_standin/unsettled", "/_standin/warnings", "/_standin/webhooks",
     ]  # fmt: skip
     for link in page.links:
         assert get(standin, link.removeprefix(root)).status == 200

@@ -18,8 +18,8 @@ from tapedeck.domain.recording import Recording
 from tapedeck.ports.messaging import FailureReason, WebhookRequest, WebhookResult
 from tapedeck.settings import STANDIN_ENGINE_TOKEN, Settings
 from tapedeck_standin.aws.template import STACK
+from tapedeck_standin.recordings.audio import Part, make_wav
 from tapedeck_standin.samples.moto_aws import make_full_client
-from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.client import ROOT, FunctionClient, find_route, make_event
 from tests.engine_reports import capture_fields
 from tests.template.recorder import Recorder

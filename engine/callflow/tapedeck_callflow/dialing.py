@@ -144,7 +144,7 @@ def _number_of(element: Element, text: str, warnings: list[MarkupWarning]) -> Ta
     if number is None:
         warnings.append(warning_at(element, NUMBER_FORMAT, "this is no phone number", value=text[:100]))
         return None
-    return Target("number", number, callback=Subscription(events=("completed",)))
+    return Target("number", number, callback=Subscription())
 
 
 def _number(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
@@ -152,7 +152,7 @@ def _number(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
     digits = attributes.matching("sendDigits", "", "[0-9A-D#*wW]*", code=13222)
     target = _number_of(noun, noun.text(), warnings)
     if target is not None:
-        target = replace(_with_callbacks(target, attributes, ("completed",)), send_digits=digits)
+        target = replace(_with_callbacks(target, attributes), send_digits=digits)
         attributes.finish(("byoc",))
         skip_elements(noun, warnings)
     return target
@@ -170,7 +170,7 @@ def _client(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
         for nested in noun.elements()
         if nested.name == "Parameter"
     }
-    target = _with_callbacks(Target("client", f"client:{identity}", parameters=parameters), attributes, ())
+    target = _with_callbacks(Target("client", f"client:{identity}", parameters=parameters), attributes)
     attributes.finish()
     skip_elements(noun, warnings, {"Identity", "Parameter"})
     return target
@@ -182,18 +182,20 @@ def _sip(noun: Element, warnings: list[MarkupWarning]) -> Target | None:
     if re.fullmatch(r"sips?:[^\s@?]+@[^\s@?]+(\?\S*)?|sips?:[^\s@?;]+\.[^\s@?]+(\?\S*)?", uri) is None:
         warnings.append(warning_at(noun, SIP_URI, "this is no SIP URI"))
         return None
-    target = _with_callbacks(Target("sip", uri), attributes, ("completed",))
+    target = _with_callbacks(Target("sip", uri), attributes)
     attributes.finish(("username", "password", "codecs", "sessionTimeout"))
     skip_elements(noun, warnings)
     return target
 
 
-def _with_callbacks(target: Target, attributes: AttributeReader, events: tuple[str, ...]) -> Target:
+def _with_callbacks(target: Target, attributes: AttributeReader) -> Target:
+    """Return a target with its callbacks; a client without chosen events has none, anything else that of its end."""
+    callback = read_subscription(attributes, "statusCallback", (), _CALL_EVENTS)
     return replace(
         target,
         whisper=attributes.url("url"),
         whisper_method=attributes.method("method", code=13221),
-        callback=read_subscription(attributes, "statusCallback", events, _CALL_EVENTS),
+        callback=Subscription() if target.kind == "client" and not callback.events else callback,
         detection=_detection(attributes),
     )
 

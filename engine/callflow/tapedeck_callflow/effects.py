@@ -14,7 +14,10 @@ HangUpReason = Literal["markup", "error", "limit"]
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A callback that markup subscribes to; the driver reports the events, the API delivers them."""
+    """A callback that markup subscribes to; the driver reports the events, the API delivers them.
+
+    Without `events`, a dialed party has only that of its end.
+    """
 
     url: str
     method: str

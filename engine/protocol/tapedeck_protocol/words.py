@@ -31,6 +31,7 @@ class RecordingSource(StrEnum):
     RECORD_VERB = "RecordVerb"
     START_CALL_RECORDING = "StartCallRecordingAPI"
     START_CONFERENCE_RECORDING = "StartConferenceRecordingAPI"
+    START_RECORDING_VERB = "StartCallRecordingTwiML"
 
 
 class ConferenceEndReason(StrEnum):

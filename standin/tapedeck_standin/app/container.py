@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
@@ -17,12 +16,12 @@ from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.items import NO_ENGINE
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
-from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.engine_administration import get_engine_admin_services
-from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
+from tapedeck.bootstrap.environment import current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.operations.recordings import Recordings
@@ -32,6 +31,8 @@ from tapedeck_standin.app.confirming import ConfirmedUpdates
 from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Dispatcher
 from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
+from tapedeck_standin.app.markup_notes import markup_notes
+from tapedeck_standin.app.outbound_clients import make_outbound_clients
 from tapedeck_standin.app.queues import MAX_ATTEMPTS, Queues
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.aws.account_queues import AccountQueueSource
@@ -39,16 +40,18 @@ from tapedeck_standin.aws.backend import DATABASE, Backend
 from tapedeck_standin.aws.event_filter import Accepts, compile_filters
 from tapedeck_standin.aws.event_sources import Handler, StreamSource
 from tapedeck_standin.aws.function_loader import make_invoke
-from tapedeck_standin.aws.keys import MemoryKeys
 from tapedeck_standin.aws.open_work import AccountDeliveries, AccountPendingWork, OpenWork, account_of, narrowed
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.table_stream import Changes
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
+from tapedeck_standin.calls.webhook_journal import WebhookJournal
 from tapedeck_standin.clock import VirtualClock, working_for
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.applications import ApplicationRoutes
+from tapedeck_standin.control.call_view import CallCourses
+from tapedeck_standin.control.calls import CallRoutes
 from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures, FixtureSids
@@ -143,7 +146,8 @@ def build_application(
     queues = Queues.create(clock, template)
     engine_clock = _engine_clock(clock, setting.engine)
     standard_queues = MemoryEngineQueues(engine_clock, [STANDIN_ENGINE])
-    faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
+    faults, outcomes = Faults(clock), RequestOutcomes()
+    request_log, warning_log, webhooks = ApiRequestLog(), WarningLog(report), WebhookJournal(clock)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
     open_work = OpenWork()
@@ -158,7 +162,15 @@ def build_application(
             presence_clock=engine_clock,
             make_confirmations=confirmed_updates.make,
             make_outbound_clients=partial(
-                _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock, backend.keys
+                make_outbound_clients,
+                standard_queues,
+                queues.callbacks,
+                queues.finishing,
+                callback_log,
+                webhooks,
+                setting.seeded_random,
+                clock,
+                backend.keys,
             ),
             make_engine_queue_admin=lambda: standard_queues,
             # The simulated engine takes every call, also right after the clock was advanced by hours.
@@ -174,7 +186,9 @@ def build_application(
     account_data = AccountData(backend.dynamodb, backend.media, settings)
     register_engine()
     engine = (
-        make_simulated_engine(standard_queues, backend.media, faults, clock, report)
+        make_simulated_engine(
+            standard_queues, backend.media, faults, clock, report, markup_notes(warning_log, webhooks), webhooks
+        )
         if setting.engine == "simulated"
         else None
     )
@@ -219,20 +233,26 @@ def build_application(
     def forget(account_id: str) -> None:
         # The default account has its number again after a reset.
         for act in (
-            callback_log.forget, request_log.forget, warning_log.forget, faults.remove, phone_numbers.give_default,
+            callback_log.forget, request_log.forget, warning_log.forget, webhooks.forget, faults.remove,
+            phone_numbers.give_default,
         ):  # fmt: skip
             act(account_id)
 
-    engines = get_engine_admin_services().engines
-
-    def list_engines() -> Iterable[MediaEngine]:
-        return (each.registered.engine for each in engines.list())
-
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     resources, participants = ResourceTable(database), ParticipantTable(database)
+    courses = CallCourses(engine.flows if engine is not None else None, api_services.calls.get)
     parts = [
+        CallRoutes(
+            telephony,
+            engine.flows if engine is not None else None,
+            webhooks,
+            PhoneNumberTable(database).find_phone_number,
+            registry,
+            scheduler.run_without_media,
+            _list_engines,
+        ).routes,
         TelephonyRoutes(
-            telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, list_engines
+            telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, courses
         ).routes,
         ListRoutes(
             registry,
@@ -240,6 +260,7 @@ def build_application(
             api_services.calls.get,
             participants.list_participants,
             setting.fixture_sids.body,
+            courses.describe,
         ).routes,
         InspectionRoutes(
             registry,
@@ -254,7 +275,7 @@ def build_application(
         EventRoutes(
             registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock
         ).routes,
-        EngineRoutes(engines, standard_queues, registry).routes,
+        EngineRoutes(get_engine_admin_services().engines, standard_queues, registry).routes,
         api_keys.routes,
         applications.routes,
         phone_numbers.routes,
@@ -316,34 +337,6 @@ def _create_fixtures(
         report(" ".join([created.kind.name.lower(), *sids]))
 
 
-def _outbound_clients(
-    engine_queues: MemoryEngineQueues,
-    queues: Queues,
-    callback_log: CallbackLog,
-    seeded_random: SeededRandom | None,
-    clock: VirtualClock,
-    keys: MemoryKeys,
-    _environment: Environment,
-    settings: Settings,
-) -> OutboundClients:
-    webhook = SafeWebhookClient(
-        allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=clock
-    )
-    return OutboundClients(
-        commands=engine_queues,
-        callbacks=queues.callbacks,
-        # The same queue: each account has threads of its own, so that no account waits for another.
-        callback_retries=queues.callbacks,
-        finishing=queues.finishing,
-        bus=None,  # nothing could read the events (C-331)
-        webhook_client=callback_log.observe_client(webhook),
-        decryptor=keys,
-        sleep=clock.sleep,
-        random_float=(seeded_random or random).random,
-        monotonic_clock=clock.monotonic,
-    )
-
-
 def _stream(
     open_work: OpenWork, database: DynamoDBTable, changes: Changes, handler: Handler, is_delivered: Accepts
 ) -> StreamSource:
@@ -360,6 +353,10 @@ def _stream(
 
 def _replay(account: str, resource_id: str, delivery: str) -> None:
     background_bootstrap.get_background_services().callbacks.replay(account, resource_id, delivery)
+
+
+def _list_engines() -> Iterable[MediaEngine]:
+    return (each.registered.engine for each in get_engine_admin_services().engines.list())
 
 
 def _report_failure(record: Mapping[str, Any]) -> None:

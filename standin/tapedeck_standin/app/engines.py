@@ -7,6 +7,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tapedeck_callflow.effects import Note
+
 from tapedeck.background.parents import read_parent
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.engine_administration import get_engine_admin_services
@@ -14,11 +16,15 @@ from tapedeck.bootstrap.engines import get_engine_services
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import EngineNameTaken, NotFound
+from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.uploads import UploadRefused
 from tapedeck.settings import STANDIN_ENGINE, STANDIN_ENGINE_TOKEN
 from tapedeck_protocol.session import OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadRequest
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.calls.instruction_requests import WantedRequest
+from tapedeck_standin.calls.leg import Leg
+from tapedeck_standin.calls.webhook_journal import WebhookJournal
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
@@ -44,6 +50,8 @@ def make_simulated_engine(
     faults: Faults,
     clock: VirtualClock,
     log: Callable[[str], object],
+    note: Callable[[Leg, Note, int], object],
+    journal: WebhookJournal,
 ) -> SimulatedEngine:
     """Make the simulated engine, which reads the queue of its name.
 
@@ -53,14 +61,19 @@ def make_simulated_engine(
         faults: the injected faults.
         clock: the virtual clock.
         log: receives a line for each event that has no effect.
+        note: receives each warning and error of the execution of instructions.
+        journal: gets each request for instructions.
     """
     queue, routes = queues[STANDIN_ENGINE], EngineApi(clock)
 
     def upload(answer: Mapping[str, Any], file: Path) -> int:
         return captures.upload(answer["url"], answer["headers"], file)
 
-    links = EngineLinks(queue.receive, queue.delete, routes.post, upload)
-    return SimulatedEngine(links, clock, _recording_preference, partial(_missing_media_fault, faults), log)
+    def request(wanted: WantedRequest) -> Mapping[str, Any]:
+        return journal.record(wanted, routes.request_document)
+
+    links = EngineLinks(queue.receive, queue.delete, routes.post, upload, request, _find_conference)
+    return SimulatedEngine(links, clock, _recording_preference, partial(_missing_media_fault, faults), log, note)
 
 
 class EngineApi:
@@ -83,6 +96,20 @@ class EngineApi:
                 self._engine, OpenSessionRequest.model_validate(body)
             )
         return self._open_upload(OpenUploadRequest.model_validate(body))
+
+    def request_document(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Request instructions from an application, as the route `documents` does.
+
+        Raises:
+            DocumentRefused: the call is unknown, or another engine has it.
+            StoreBusy, StoreUnavailable: the database does not respond.
+        """
+        # At the first request: the client of applications is not needed before.
+        from tapedeck.background.document_messages import answer_document_request  # noqa: PLC0415
+        from tapedeck_protocol.documents import FetchDocumentRequest  # noqa: PLC0415
+
+        request = FetchDocumentRequest.model_validate(body)
+        return answer_document_request(get_engine_services().document_requests, self._engine, request)
 
     def take_event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """Apply an event that is reported by hand; return its outcome."""
@@ -109,6 +136,12 @@ class EngineApi:
 def _missing_media_fault(faults: Faults, account: str) -> int | None:
     effect = faults.apply_next(account, MEDIA)
     return effect.absent if effect is not None else None
+
+
+def _find_conference(account: str, name: str) -> str | None:
+    """Return the id of the live conference of an account with a name."""
+    found = api_bootstrap.get_api_services().conferences.latest_with_name(account, ConferenceName(name))
+    return found.id if found is not None and found.is_live else None
 
 
 def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:

@@ -29,8 +29,8 @@ from tapedeck_standin.control.schemas import (
     CreateCallRequest,
     CreateConferenceRequest,
 )
-from tapedeck_standin.telephony.audio import MAX_SECONDS
-from tapedeck_standin.telephony.captures import PROCESSING_SECONDS
+from tapedeck_standin.recordings.audio import MAX_SECONDS
+from tapedeck_standin.recordings.captures import PROCESSING_SECONDS
 from tapedeck_standin.telephony.simulator import Telephony
 
 MAX_FIXTURES: Final = 1_000

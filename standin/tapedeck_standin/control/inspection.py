@@ -20,7 +20,7 @@ from tapedeck_standin.control.requests import (
     read_body,
     read_query,
 )
-from tapedeck_standin.control.schemas import AccountSid, ControlRequest, CreateFaultRequest
+from tapedeck_standin.control.schemas import AccountSid, ControlRequest, CreateFaultRequest, is_call_sid
 from tapedeck_standin.control.unsettled import ListUnsettled, pages_of
 from tapedeck_standin.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, Faults
 from tapedeck_standin.gateway.request_log import ApiRequestLog
@@ -65,16 +65,10 @@ class CallbacksQuery(ControlQuery):
         return next(found for kind in _CALLBACK_RESOURCE_TYPES if (found := parse_any_sid(kind, self.sid)))
 
 
-def _is_call_sid(sid: str) -> str:
-    if parse_any_sid(ResourceType.CALL, sid) is None:
-        raise PydanticCustomError("sid", "not the sid of a call in either format")
-    return sid
-
-
 class WarningsQuery(ControlQuery):
     """Filter for warnings."""
 
-    call: Annotated[str, AfterValidator(_is_call_sid)] | None = None
+    call: Annotated[str, AfterValidator(is_call_sid)] | None = None
     code: Annotated[int, Field(ge=0)] | None = None
 
     @property

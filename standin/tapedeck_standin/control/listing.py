@@ -72,7 +72,7 @@ class AccountsQuery(PageQuery):
 class ListRoutes:
     """Routes that list an account's calls, conferences and recordings, the accounts, and what the fixtures created.
 
-    One call or conference has the form that it has in its list (C-339).
+    One call or conference has the form that it has in its list; a call also has its course (C-339).
 
     Args:
         registry: the known accounts.
@@ -80,6 +80,7 @@ class ListRoutes:
         get_call: returns a call of an account, or raises NotFound.
         list_participants: returns a conference, and all participants that were ever in it.
         get_fixtures: returns the sids of what a fixtures file created in an account, by kind.
+        describe: returns where a call of an account is in its instructions, and what has happened in it.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class ListRoutes:
         get_call: Callable[[str, str], Call],
         list_participants: Callable[[str, str], tuple[Conference | None, Sequence[Participant]]],
         get_fixtures: Callable[[str], Mapping[str, Any]],
+        describe: Callable[[str, str], Body],
     ) -> None:
         self._registry = registry
         self._lists = lists
         self._get_call = get_call
         self._list_participants = list_participants
         self._get_fixtures = get_fixtures
+        self._describe = describe
 
     @property
     def routes(self) -> ControlRoutes:
@@ -123,7 +126,8 @@ class ListRoutes:
 
     def _show_call(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_query(ControlQuery, request).account_id)
-        return 200, _call_body(self._get_call(account, read_sid(ResourceType.CALL, sid)))
+        call = self._get_call(account, read_sid(ResourceType.CALL, sid))
+        return 200, {**_call_body(call), **self._describe(account, call.id)}
 
     def _list_conferences(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(PageQuery, request)

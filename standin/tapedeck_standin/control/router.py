@@ -33,7 +33,7 @@ _PARAM_INDEX: Final = 1
 
 def path_of(segments: tuple[str, ...]) -> str:
     """Return the path of a route, with a name for its parameter."""
-    name = "{id}" if segments[0] in {"callbacks", "faults"} else "{sid}"
+    name = "{id}" if segments[0] in {"callbacks", "faults", "parties"} else "{sid}"
     return "/".join((ROOT, *(name if word == PATH_PARAM else word for word in segments)))
 
 

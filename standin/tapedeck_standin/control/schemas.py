@@ -39,6 +39,13 @@ def _is_account(sid: str) -> str:
     return sid
 
 
+def is_call_sid(sid: str) -> str:
+    """Return the sid of a call unchanged; raises PydanticCustomError if it is none."""
+    if parse_any_sid(ResourceType.CALL, sid) is None:
+        raise PydanticCustomError("sid", "not the sid of a call in either format")
+    return sid
+
+
 def _is_api_key(sid: str) -> str:
     if parse_any_sid(ResourceType.API_KEY, sid) is None:
         raise PydanticCustomError("sid", "not the sid of an API key in either format")
@@ -221,10 +228,29 @@ class CreateFaultRequest(ControlRequest):
 
 
 class AdvanceClockRequest(ControlRequest):
-    """Advance the clock of one account by `advance` seconds; `*`: of all accounts, also of later ones (C-315)."""
+    """Advance the clock of one account by `advance` seconds; `*`: of all accounts, also of later ones (C-315).
+
+    With `until`, advance it to the moment at which a call is there, at most by `at_most` seconds (C-393).
+    """
 
     account: AccountSid | Literal["*"] | None = None
     advance: Annotated[float, Field(ge=0, le=MAX_ADVANCE_SECONDS, allow_inf_nan=False)] = 0
+    until: Annotated[str, Field(pattern=r"^(waits|ended|[A-Z][A-Za-z]{1,19})$")] | None = None
+    call: Annotated[str, AfterValidator(is_call_sid)] | None = None
+    at_most: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 3_600
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.until is None) != (self.call is None):
+            raise PydanticCustomError("call", "until and call belong together")
+        if self.until is not None and "advance" in self.model_fields_set:
+            raise PydanticCustomError("until", "either advance or until")
+        return self
+
+    @property
+    def call_id(self) -> str | None:
+        """The id of the call; None without one."""
+        return parse_any_sid(ResourceType.CALL, self.call) if self.call is not None else None
 
 
 class WaitUntilIdleRequest(ControlRequest):

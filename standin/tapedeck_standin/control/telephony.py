@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
-from tapedeck.domain.engine import ALL_ACCOUNTS, MediaEngine
-from tapedeck.domain.recording import Recording
+from tapedeck.domain.engine import ALL_ACCOUNTS
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.accounts import Accounts
-from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.clock import ClockOutOfRange, format_time
+from tapedeck_standin.control.call_view import CallCourses
+from tapedeck_standin.control.calls import call_body, recording_body
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
     AccountRegistry,
@@ -26,7 +26,6 @@ from tapedeck_standin.control.schemas import (
     AdvanceClockRequest,
     ControlRequest,
     CreateAccountRequest,
-    CreateCallRequest,
     CreateConferenceRequest,
     CreateTranscriptionRequest,
     SettleRequest,
@@ -35,11 +34,11 @@ from tapedeck_standin.control.schemas import (
 from tapedeck_standin.http.messages import ServerRequest
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.scheduler.work_left import WorkLeft
-from tapedeck_standin.telephony.simulator import CallSnapshot, ConferenceSnapshot, Telephony
+from tapedeck_standin.telephony.simulator import ConferenceSnapshot, Telephony
 
 
 class TelephonyRoutes:
-    """Routes that create and end calls and conferences, and control the clock.
+    """Routes that create and end conferences, create accounts, and control the clock.
 
     Args:
         telephony: the simulated telephony.
@@ -47,7 +46,7 @@ class TelephonyRoutes:
         registry: the known accounts.
         scheduler: runs background work and advances the clock.
         forget: deletes an account's logs and faults.
-        list_engines: returns the media engines.
+        course: knows where calls are in their instructions.
     """
 
     def __init__(
@@ -57,21 +56,19 @@ class TelephonyRoutes:
         registry: AccountRegistry,
         scheduler: Scheduler,
         forget: Callable[[str], object],
-        list_engines: Callable[[], Iterable[MediaEngine]],
+        course: CallCourses,
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
         self._registry = registry
         self._scheduler = scheduler
         self._forget = forget
-        self._list_engines = list_engines
+        self._course = course
 
     @property
     def routes(self) -> ControlRoutes:
         """The routes, by path and method."""
         return {
-            ("calls",): {"POST": ControlRoute(self._make_call)},
-            ("calls", PATH_PARAM, "hangup"): {"POST": ControlRoute(self._hang_up)},
             ("conferences",): {"POST": ControlRoute(self._make_conference)},
             ("conferences", PATH_PARAM, "recordings"): {"POST": ControlRoute(self._record_conference)},
             ("conferences", PATH_PARAM, "end"): {"POST": ControlRoute(self._end_conference)},
@@ -83,26 +80,6 @@ class TelephonyRoutes:
             ("reset",): {"POST": ControlRoute(self._reset)},
         }
 
-    def _make_call(self, request: ServerRequest, _sid: str) -> Result:
-        body = read_body(CreateCallRequest, request)
-        account = self._registry.account(body.account_id)
-        self._require_engine(body.engine, account)
-        return 201, _call_body(self._telephony.call(account, body.call))
-
-    def _require_engine(self, name: str, account: str) -> None:
-        """Check that there is an engine of this name, and that it works for the account (C-223)."""
-        if name == STANDIN_ENGINE:
-            return  # it works for all accounts
-        engine = next((each for each in self._list_engines() if each.name == name), None)
-        if engine is None:
-            raise ControlError(404, "there is no engine of this name", "engine")
-        if not engine.serves(account):
-            raise ControlError(400, "the engine does not work for this account", "engine")
-
-    def _hang_up(self, request: ServerRequest, sid: str) -> Result:
-        account = self._registry.account(read_body(ControlRequest, request).account_id)
-        return 200, _call_body(self._telephony.hang_up(account, read_sid(ResourceType.CALL, sid)))
-
     def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(CreateConferenceRequest, request)
         made = self._telephony.conference(self._registry.account(body.account_id), body.conference)
@@ -110,7 +87,7 @@ class TelephonyRoutes:
 
     def _record_conference(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
-        return 201, _recording_body(self._telephony.record_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
+        return 201, recording_body(self._telephony.record_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
     def _end_conference(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
@@ -141,6 +118,8 @@ class TelephonyRoutes:
     def _advance(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(AdvanceClockRequest, request)
         account = self._registry.account(body.account_id) if body.account != ALL_ACCOUNTS else None
+        if body.until is not None and body.call_id is not None:
+            return self._advance_until(body.until, body.call_id, account, body.at_most)
         try:
             return 200, {"now": format_time(self._scheduler.advance(body.advance, account))}
         except ClockOutOfRange as error:
@@ -148,6 +127,19 @@ class TelephonyRoutes:
             raise ControlError(
                 400, f"advance: the clock{owner} would exceed the latest date that can be represented", "advance"
             ) from error
+
+    def _advance_until(self, until: str, call: str, account: str | None, at_most: float) -> Result:
+        """Advance the clock to the moment at which a call is there (C-393)."""
+        if account is None:
+            raise ControlError(400, "account: a call belongs to one account", "account")
+        self._telephony.snapshot(account, call)  # raises NotFound
+
+        def is_reached() -> bool:
+            return self._course.is_at(account, call, until)
+
+        now = self._scheduler.advance(at_most, account, is_reached=is_reached)
+        status = 200 if is_reached() else 408
+        return status, {"now": format_time(now), "position": self._course.describe(account, call)["position"]}
 
     def _wait_until_idle(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(WaitUntilIdleRequest, request)
@@ -180,25 +172,13 @@ def _left_result(left: Iterable[WorkLeft]) -> Result:
     return (408 if entries else 200), {"left": entries}
 
 
-def _call_body(snapshot: CallSnapshot) -> dict[str, Any]:
-    return {
-        "sid": format_sid_in_both_dialects(ResourceType.CALL, snapshot.call.id),
-        "status": str(snapshot.call.status),
-        "recordings": _each(_recording_body, snapshot.recordings),
-    }
-
-
-def _recording_body(recording: Recording) -> dict[str, Any]:
-    return {"sid": format_sid_in_both_dialects(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
-
-
 def _conference_body(snapshot: ConferenceSnapshot) -> dict[str, Any]:
     return {
         "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, snapshot.conference.id),
         "friendly_name": snapshot.conference.name,
         "status": str(snapshot.conference.status),
-        "calls": _each(_call_body, snapshot.calls),
-        "recordings": _each(_recording_body, snapshot.recordings),
+        "calls": _each(call_body, snapshot.calls),
+        "recordings": _each(recording_body, snapshot.recordings),
     }
 
 

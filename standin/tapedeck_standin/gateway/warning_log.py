@@ -1,4 +1,4 @@
-"""The log of warnings: requests that were done, but not as their client may expect."""
+"""The log of warnings: requests that were done, and instructions that were executed, but not as may be expected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,28 +14,35 @@ from tapedeck_standin.journals import AccountJournal
 
 @dataclass(frozen=True, slots=True)
 class LoggedWarning:
-    """A warning about a call.
+    """A warning about a call, or an error of its instructions.
 
-    `at`: milliseconds since the epoch. `call`: 32 hex digits. `value`: the value of the parameter.
+    `at`: milliseconds since the epoch. `call`: 32 hex digits. `value`: that of the parameter or attribute. `level`:
+    `warning` or `error`. `verb`, `line`, `column`: where in the instructions. `webhook`: the id of the request that
+    they came from.
     """
 
     at: int
     call: str | None
     warning: AccountWarning
     value: str | None = None
+    level: str = "warning"
+    verb: str | None = None
+    line: int | None = None
+    column: int | None = None
+    webhook: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON representation; the fields about instructions and their requests are null."""
+        """Return the JSON representation; for a request of the API, the fields about instructions are null."""
         return {
             "at": format_time(self.at),
-            "level": "warning",
+            "level": self.level,
             "code": self.warning.code,
             "text": self.warning.text,
             "call": format_sid_in_both_dialects(ResourceType.CALL, self.call) if self.call is not None else None,
-            "webhook": None,
-            "line": None,
-            "column": None,
-            "verb": None,
+            "webhook": self.webhook,
+            "line": self.line,
+            "column": self.column,
+            "verb": self.verb,
             "attribute": self.warning.parameter,
             "value": self.value,
         }
@@ -70,5 +77,6 @@ class WarningLog:
 def _format_line(entry: LoggedWarning) -> str:
     warning = entry.warning
     about = [TWILIO.format_sid(ResourceType.CALL, entry.call)] if entry.call is not None else []
-    about += [warning.parameter] if warning.parameter is not None else []
-    return " ".join(["warning", str(warning.code), *about]) + f": {warning.text}"
+    about += [name for name in (entry.verb, warning.parameter) if name is not None]
+    about += [f"line {entry.line}"] if entry.line is not None else []
+    return " ".join([entry.level, str(warning.code), *about]) + f": {warning.text}"

@@ -42,6 +42,7 @@ from tapedeck.settings import (
     STANDIN_TOKEN,
     Settings,
 )
+from tapedeck_standin.recordings.audio import Part, make_wav
 from tapedeck_standin.samples.callbacks import (
     FAILED_BATCH,
     SUBSCRIPTION,
@@ -50,7 +51,6 @@ from tapedeck_standin.samples.callbacks import (
     failed_batch,
 )
 from tapedeck_standin.samples.phone_numbers import seed_numbers_and_applications
-from tapedeck_standin.telephony.audio import Part, make_wav
 
 NOON: Final = 1_748_779_200
 """1 June 2025, 12:00:00 UTC, in seconds since the epoch."""

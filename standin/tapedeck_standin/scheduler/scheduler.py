@@ -84,6 +84,8 @@ class Scheduler:
         self._stopping = threading.Event()
         self._wake_event = threading.Event()
         self._media_workers = MediaWorkers(engine, finishing, self.wake, background_context)
+        if engine is not None:
+            engine.flows.requests.run_with(self.wake, background_context)
         self._advance_locks: dict[str | None, threading.Lock] = {}
         self._changed: set[str] = set()
         """The accounts with new records in the stream, whose events that were not applicable may be so now."""
@@ -100,6 +102,8 @@ class Scheduler:
         if self._thread.is_alive():
             self._thread.join(IDLE_SECONDS * 40)
         self._media_workers.stop()
+        if self._engine is not None:
+            self._engine.flows.requests.stop()
         self._callback_workers.stop()
 
     def wake(self) -> None:
@@ -123,7 +127,7 @@ class Scheduler:
             whether the media are finished.
         """
         self.run_without_media()
-        while running := self._media_workers.start_due(account):
+        while running := self._start_work(account):
             left = None if deadline is None else max(0.0, deadline - self._monotonic_clock())
             done, unfinished = futures.wait(running, left)
             for each in done:
@@ -132,6 +136,11 @@ class Scheduler:
             if unfinished:
                 return False
         return True
+
+    def _start_work(self, account: str | None) -> list[futures.Future[None]]:
+        """Begin what is slow and due; return what is running for an account (None: for all)."""
+        media = self._media_workers.start_due(account)
+        return media if self._engine is None else [*media, *self._engine.flows.requests.running(account)]
 
     def run_without_media(self) -> bool:
         """Run the work that is due, except callbacks and the slow encoding of media; return whether there was some."""
@@ -145,14 +154,21 @@ class Scheduler:
                 was_busy = True
         return was_busy
 
-    def advance(self, seconds: float, account: str | None, max_wait: float | None = None) -> int:
+    def advance(
+        self,
+        seconds: float,
+        account: str | None,
+        max_wait: float | None = None,
+        is_reached: Callable[[], bool] | None = None,
+    ) -> int:
         """Advance an account's time (None: that of all) from one due time to the next; return the new time.
 
         Before each step, waits until the media that are due are finished (C-306), and the queued callbacks attempted
         (C-307): for callbacks MAX_ADVANCE_WAIT_SECONDS in all. Then the clock goes on without waiting for them, still
         from one due time to the next. No other account's time moves, and nothing of it is waited for. With `max_wait`
         it waits for media and callbacks at most for so many real seconds; if the media are not finished then, the clock
-        stays where it is.
+        stays where it is. With `is_reached` it stops at the first due time after which this is the case, and goes no
+        further than the last due time (C-393).
 
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
@@ -169,9 +185,11 @@ class Scheduler:
                 budget.wait(partial(self._callback_log.wait_until_attempted, due, self._clock.threads_asleep))
                 if left:  # what is queued belongs to the time before the step
                     budget.wait(partial(self._callback_workers.wait, account))
+                if is_reached is not None and is_reached():
+                    break
                 step = self._milliseconds_until_due(account)
                 if step is None or step > left:
-                    self._advance_clock(left, account)
+                    self._advance_clock(left if is_reached is None else 0, account)
                     break
                 due = self._advance_clock(step, account)
                 left -= step
@@ -261,7 +279,8 @@ class Scheduler:
         now = time_of(self._clock, account)
         if account is not None:
             return min((max(0, due - now) for due in self._due_times(account, now)), default=None)
-        waits = [self._milliseconds_until_due(each) for each in self._unfinished.accounts]
+        accounts = self._unfinished.accounts | set(self._engine.flows.accounts() if self._engine is not None else ())
+        waits = [self._milliseconds_until_due(each) for each in accounts]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _due_times(self, account: str, now: int) -> Iterator[int]:
@@ -271,6 +290,9 @@ class Scheduler:
         # An event that is due already waits for something else than time.
         if engine_due is not None and engine_due > now:
             yield engine_due
+        flow_due = self._engine.flows.next_due(account) if self._engine is not None else None
+        if flow_due is not None and flow_due > now:
+            yield flow_due
         for capture in self._engine.uploads(account) if self._engine is not None else ():
             # Media that are due already wait for an event.
             if capture.due_at is not None and capture.due_at > now:

@@ -1,4 +1,4 @@
-"""What is still under way: callbacks, media, conversions, events and commands (C-320)."""
+"""What is still under way: callbacks, media, conversions, events, commands and requests for instructions (C-320)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -32,6 +32,7 @@ class WorkKind(StrEnum):
     CONVERSION = "conversion"
     EVENT = "event"
     COMMAND = "command"
+    INSTRUCTIONS = "instructions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class UnfinishedWork:
         """Return what this process has under way for an account (None: for all); due now if it is in work."""
         return [
             *self._media(account), *self._conversions(account), *self._events(account), *self._callbacks(account),
+            *self._instructions(account),
         ]  # fmt: skip
 
     def for_engines(self, account: str | None) -> list[WorkLeft]:
@@ -131,6 +133,10 @@ class UnfinishedWork:
             subject = next((name for name in _RESOURCE_FIELDS if name in event), None)
             if subject is not None:
                 yield WorkLeft(event["account"], _RESOURCE_FIELDS[subject], event[subject], WorkKind.EVENT, due)
+
+    def _instructions(self, account: str | None) -> Iterator[WorkLeft]:
+        for owner, call in self.engine.flows.requests.calls(account) if self.engine is not None else ():
+            yield WorkLeft(owner, ResourceType.CALL, call, WorkKind.INSTRUCTIONS, time_of(self.clock, owner))
 
     def _callbacks(self, account: str | None) -> Iterator[WorkLeft]:
         in_work = [(resource_id, owner) for resource_id, owner in self.deliverer.delayed if account in {None, owner}]

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.telephony.command_memory import CommandMemory, Subject
-
-EventReporter = Callable[[str, Mapping[str, Any]], object]
-"""Reports an event: the call or conference whose events stay in order, and the fields without id and number."""
-
-Command = Mapping[str, Any]
+from tapedeck_standin.calls.call_flows import CallFlows
+from tapedeck_standin.calls.leg import LegStatus
+from tapedeck_standin.calls.wire import participant_placement, placement_of
+from tapedeck_standin.recordings.command_memory import CommandMemory, Subject
+from tapedeck_standin.recordings.commands import Command, EventReporter, has_expired
 
 _PARTICIPANT_FIELDS: Final = ("muted", "hold", "coaching", "call_to_coach", "end_conference_on_exit")
 
@@ -22,20 +21,28 @@ class CallCommands:
     Args:
         memory: the commands that were carried out.
         report: reports an event.
+        flows: makes calls, and executes their instructions.
         clock: milliseconds since the epoch.
         on_dialed: is called with the `participant.add` of each call that was dialed.
     """
 
     def __init__(
-        self, memory: CommandMemory, report: EventReporter, clock: Clock, on_dialed: Callable[[Command], object]
+        self,
+        memory: CommandMemory,
+        report: EventReporter,
+        flows: CallFlows,
+        clock: Clock,
+        on_dialed: Callable[[Command], object],
     ) -> None:
         self._memory = memory
+        self._flows = flows
         self._report = report
         self._clock = clock
         self._on_dialed = on_dialed
         self._conference_of_dialed: dict[str, str] = {}
         """Conferences by dialed call: events of both stay in one order."""
         self.handlers: Mapping[str, Callable[[Command], None]] = {
+            "call.place": self._place,
             "call.hang_up": self._hang_up,
             "call.redirect": self._redirect,
             "call.send_digits": self._send_digits,
@@ -51,20 +58,43 @@ class CallCommands:
         """Return the id by which events of a call or conference are ordered: that of a dialed call's conference."""
         return self._conference_of_dialed.get(call_or_conference, call_or_conference)
 
+    def _place(self, command: Command) -> None:
+        """Dial a call once; a call that has ended, or was to end before it was dialed, is not dialed."""
+        call = command["call"]
+        subject = ("call", call)
+        if self._memory.has_ended(subject):
+            self._answer(command, {"type": "call.ended", "call": call, "status": "canceled"}, None)
+        elif self._memory.is_new(subject, command["version"]) and self._memory.last(subject) is not None:
+            self._redirect(command)  # it is dialed already: only its settings may change
+        elif self._memory.last(subject) is not None:
+            self._flows.repeat_progress(command["account"], call)
+        elif has_expired(command, self._clock()):
+            self.refuse(command, "expired", is_final=False)
+        else:
+            self._memory.note(subject, command["version"], {"type": "call.ringing", "call": call})
+            self._flows.place(command["account"], call, placement_of(command["wanted"]), command["version"])
+
     def _hang_up(self, command: Command) -> None:
         subject = ("call", command["call"])
+        if self._memory.is_new(subject, command["version"]):
+            self._flows.end_by_api(command["call"])
         event = {"type": "call.ended", "call": command["call"], "status": command["wanted"]["status"]}
         self._carry_out(subject, command, event)
         self._memory.end(subject)
 
     def _redirect(self, command: Command) -> None:
-        self._carry_out(("call", command["call"]), command, {"type": "call.redirected", "call": command["call"]})
+        """Give a call other instructions or settings; of a call that is placed already, only the settings."""
+        subject = ("call", command["call"])
+        if self._memory.is_new(subject, command["version"]):
+            self._flows.redirect(command["account"], command["call"], command["wanted"])
+        self._carry_out(subject, command, {"type": "call.redirected", "call": command["call"]})
 
     def _end_conference(self, command: Command) -> None:
         subject = ("conference", command["conference"])
         event = {
             "type": "conference.ended", "conference": command["conference"], "reason": "conference-ended-via-api",
         }  # fmt: skip
+        self._flows.rooms.end(command["conference"])
         self._carry_out(subject, command, event)
         self._memory.end(subject)
 
@@ -74,6 +104,8 @@ class CallCommands:
         self._carry_out(_participant(command), command, {"type": "participant.changed", **_ids(command), **state})
 
     def _remove_participant(self, command: Command) -> None:
+        if self._memory.is_new(_participant(command), command["version"]):
+            self._flows.rooms.remove(command["conference"], command["call"])
         self._carry_out(_participant(command), command, {"type": "participant.left", **_ids(command)})
 
     def _dial(self, command: Command) -> None:
@@ -95,13 +127,17 @@ class CallCommands:
             return
         self._conference_of_dialed[call] = command["conference"]
         self._memory.note(subject, command["version"], _joined(command))
-        new_call = {"to": command["wanted"]["to"], "from": command["wanted"]["from"], "direction": "outbound-api"}
-        for event in (
-            {"type": "call.ringing", "call": call, **new_call},
-            {"type": "call.answered", "call": call, **new_call},
-            _joined(command),
-        ):
-            self._answer(command, event, command["version"])
+        placement = participant_placement(command["wanted"], lambda: self._join_dialed(command))
+        self._flows.place(command["account"], call, placement, command["version"])
+
+    def _join_dialed(self, command: Command) -> None:
+        """Let a call that was dialed into a conference join it."""
+        self._answer(command, _joined(command), command["version"])
+        wanted = command["wanted"]
+        self._flows.rooms.add_dialed(
+            command["account"], command["conference"], command["call"],
+            starts=wanted["start_conference_on_enter"], ends=wanted["end_conference_on_exit"],
+        )  # fmt: skip
         self._on_dialed(command)
 
     def _repeat_dial(self, command: Command) -> None:
@@ -110,7 +146,10 @@ class CallCommands:
         if self._memory.is_new(subject, command["version"]):
             self._memory.note(subject, command["version"], _joined(command))
         last = self._memory.last(subject)
-        if last is not None:
+        leg = self._flows.find(command["account"], command["call"])
+        if leg is not None and leg.status is LegStatus.RINGING:
+            self._flows.repeat_progress(command["account"], command["call"])
+        elif last is not None:
             self._answer(command, {"type": "call.answered", "call": command["call"]}, last.version)
             self._answer(command, last.event, last.version)
 
@@ -153,12 +192,6 @@ class CallCommands:
             next((name for name in ids if name is not None), command["account"]),
             answer if version is None else {**answer, "version": version},
         )
-
-
-def has_expired(command: Command, now: int) -> bool:
-    """Whether nothing may begin any more because of this copy of a command; `now` is in milliseconds."""
-    not_after = command.get("not_after")
-    return not_after is not None and now > not_after
 
 
 def _ids(command: Command) -> dict[str, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.telephony.audio import MAX_SECONDS, RATE, write_wav
-from tapedeck_standin.telephony.call_commands import EventReporter
-from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.recordings.audio import MAX_SECONDS, RATE, write_wav
+from tapedeck_standin.recordings.captures import Capture
+from tapedeck_standin.recordings.commands import EventReporter
 
 Upload = Callable[[Mapping[str, Any], Path], int]
 """Sends a file to the address in an upload's answer; returns the HTTP status."""

@@ -11,15 +11,23 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+from tapedeck_callflow.effects import Note
+
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
+from tapedeck_standin.calls.call_flows import CallFlows
+from tapedeck_standin.calls.instruction_requests import InstructionRequests, WantedRequest
+from tapedeck_standin.calls.leg import Leg
+from tapedeck_standin.calls.parties import Parties
+from tapedeck_standin.calls.rooms import FindConference
 from tapedeck_standin.clock import working_for
-from tapedeck_standin.telephony.call_commands import CallCommands, Command
+from tapedeck_standin.recordings.captures import Capture
+from tapedeck_standin.recordings.command_memory import CommandMemory
+from tapedeck_standin.recordings.commands import Command
+from tapedeck_standin.recordings.recording_commands import RecordingCommands, callback_of, dialed_recording_of
+from tapedeck_standin.telephony.call_commands import CallCommands
 from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault, Upload
-from tapedeck_standin.telephony.captures import Capture
-from tapedeck_standin.telephony.command_memory import CommandMemory
 from tapedeck_standin.telephony.outbox import Outbox, PendingEvent
-from tapedeck_standin.telephony.recording_commands import RecordingCommands, callback_of, dialed_recording_of
 
 PROTOCOL: Final = 2
 
@@ -32,7 +40,11 @@ RETRY_REQUEST_MS: Final = 1_000
 CAPABILITIES: Final = {
     "pause": True, "pause_native_skip": True, "restart": True, "tracks": True, "dual": True, "conference": True,
     "conference_recording": True, "participants": ["mute", "hold", "coach", "announce", "remove"], "place": True,
-    "markup": False, "verbs": [], "dtmf": True, "speech": False, "streams": False, "rates": [8000],
+    "markup": True, "verbs": [
+        "Say", "Play", "Pause", "Gather", "Record", "Redirect", "Hangup", "Reject", "Start", "Stop", "Connect",
+        "Dial",
+    ],
+    "dtmf": True, "speech": True, "streams": False, "rates": [8000],
     "resume_delay_ms": 0, "presence": True,
 }  # fmt: skip
 """What the simulated engine can do, as a session states it."""
@@ -61,13 +73,17 @@ class EngineLinks:
     """All that connects an engine to Tapedeck.
 
     `receive` returns some commands of its queue, `delete` deletes one by its receipt. `post` sends a request to a route
-    of the engine API. `upload` sends a file to the address in an upload's answer and returns the HTTP status.
+    of the engine API. `upload` sends a file to the address in an upload's answer and returns the HTTP status. `request`
+    requests instructions from the application of a call, and returns the answer of the route `documents`.
+    `find_conference` returns the id of the live conference with a name.
     """
 
     receive: Callable[[], Sequence[CommandMessage]]
     delete: Callable[[str], object]
     post: Post
     upload: Upload
+    request: Callable[[WantedRequest], Mapping[str, Any]]
+    find_conference: FindConference
 
 
 class SimulatedEngine:
@@ -79,6 +95,7 @@ class SimulatedEngine:
         recording_preference: returns how a conference must be recorded, once a dialed participant has joined.
         missing_media_fault: returns the error code if the next recording of an account must have no media.
         log: receives a line for each event that has no effect, and for each message that is not a command.
+        note: receives each warning and error of the execution of instructions: the call, what it is, and when.
     """
 
     def __init__(
@@ -88,6 +105,7 @@ class SimulatedEngine:
         recording_preference: RecordingPreference,
         missing_media_fault: MissingMediaFault,
         log: Callable[[str], object],
+        note: Callable[[Leg, Note, int], object] = lambda _leg, _note, _at: None,
     ) -> None:
         self._links = links
         self._clock = clock
@@ -107,8 +125,13 @@ class SimulatedEngine:
         """Account and id of each conference that a dialed call has joined, and that may have to be recorded."""
         self.outbox = Outbox(clock, self._log_dead)
         memory = CommandMemory(clock)
-        self._calls = CallCommands(memory, self._report, clock, self._on_dialed)
         self._recordings = RecordingCommands(memory, self._report, self._refuse_recording, clock)
+        self.flows = CallFlows(
+            self._lock, self._report, self._recordings, Parties(),
+            InstructionRequests(links.request, self._may_request), note, lambda call: memory.end(("call", call)),
+            links.find_conference, clock,
+        )  # fmt: skip
+        self._calls = CallCommands(memory, self._report, self.flows, clock, self._on_dialed)
         self._handlers: Mapping[str, Callable[[Command], None]] = {
             **self._calls.handlers,
             **self._recordings.handlers,
@@ -130,9 +153,11 @@ class SimulatedEngine:
         if self._session_needed:
             return was_busy
         was_busy = self.process_commands() or was_busy
+        was_busy = self.flows.run_due() or was_busy
         if self._clock() - self._alive_at >= self._alive_every_ms:
             self._report_alive()
-        return self.report_events() or was_busy
+        was_busy = self.report_events() or was_busy
+        return self.flows.requests.start_due() or was_busy
 
     def process_commands(self) -> bool:
         """Carry out the commands that wait; return whether there was any work."""
@@ -217,6 +242,7 @@ class SimulatedEngine:
         """Drop the captures and the events of an account."""
         with self._lock:
             self._recordings.forget(account)
+            self.flows.forget(account)
             self.outbox.forget(account)
 
     def _ready(self, account: str | None) -> list[Capture]:
@@ -300,6 +326,9 @@ class SimulatedEngine:
         event = pending.event
         if event["type"] == "recording.started" and outcome == "refused":
             self._recordings.discard(event["recording"])
+        is_join = event["type"] == "participant.joined" and outcome == "taken"
+        if is_join and self.flows.rooms.recording_of(event["conference"]) is not None:
+            self._joined.append((event["account"], event["conference"]))
         if event["type"] == "call.answered" and outcome in {"taken", "repeated", "stale"}:
             conference = self._dialed.pop(event["call"], None)
             if conference is not None:
@@ -318,18 +347,29 @@ class SimulatedEngine:
             account,
             {"type": "conference", "id": conference},
             source="Conference",
-            trim=options.get("conference_trim", "trim-silence"),
-            callback=callback_of(options, "conference_recording_status_callback"),
+            **self.flows.rooms.recording_of(conference)
+            or {
+                "trim": options.get("conference_trim", "trim-silence"),
+                "callback": callback_of(options, "conference_recording_status_callback"),
+            },
         )
 
     def _refuse_recording(self, command: Command, code: str) -> None:
         self._calls.refuse(command, code, is_final=False)
 
+    def _may_request(self, call: str) -> bool:
+        """Whether Tapedeck knows all that has happened to a call, whose application may read it."""
+        return not self.outbox.waits_for(self._ordered_by(call))
+
     def _subject(self, capture: Capture) -> str:
-        return self._calls.ordered_by(capture.parent["id"])
+        return self._ordered_by(capture.parent["id"])
 
     def _report(self, call_or_conference: str, event: Mapping[str, Any]) -> None:
-        self.outbox.add(self._calls.ordered_by(call_or_conference), event)
+        self.outbox.add(self._ordered_by(call_or_conference), event)
+
+    def _ordered_by(self, call_or_conference: str) -> str:
+        """Return the id by which the events of a call or conference are ordered."""
+        return self._calls.ordered_by(self.flows.order_of(call_or_conference))
 
     def _log_dead(self, event: Mapping[str, Any], reason: str) -> None:
         self._log(f"event {event['type']} {event['id']} had no effect: {reason}")

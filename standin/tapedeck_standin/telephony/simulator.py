@@ -1,9 +1,12 @@
 """Simulate calls and conferences, as a media engine would report them."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
+
+from tapedeck_callflow.events import Source as InstructionSource
+from tapedeck_callflow.events import UrlSource
 
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.domain.call import LIVE, Call, CallStatus
@@ -29,7 +32,9 @@ from tapedeck.http.services import ApiServices
 from tapedeck.ports.clock import Clock
 from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.calls.leg import Leg
+from tapedeck_standin.calls.parties import PartyRule
+from tapedeck_standin.recordings.captures import Capture
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 DEFAULT_TO: Final = "+12025550123"
@@ -49,6 +54,29 @@ class SimulatedCall:
     direction: str = "inbound"
     status: CallStatus = CallStatus.IN_PROGRESS
     engine: str = STANDIN_ENGINE
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A call that comes in and has instructions.
+
+    Attributes:
+        source: its instructions.
+        dialect: of the requests for them.
+        fallback: where they are requested when a request for them fails.
+        callback: the subscription to its end.
+        parameters: what each request for instructions says besides the call's own parameters.
+        party: how the caller behaves; None: it says and does nothing.
+    """
+
+    to: str
+    from_: str
+    source: InstructionSource
+    dialect: str
+    fallback: UrlSource | None = None
+    callback: CallbackSubscription | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    party: PartyRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +155,28 @@ class Telephony:
         if spec.status not in LIVE:
             self._report(account, CallEndReport(identifier, spec.status), spec.engine)
         return CallSnapshot(self._calls.get(account, identifier))
+
+    def incoming(self, account: str, wanted: IncomingCall) -> CallSnapshot:
+        """Let a call come in, whose instructions the simulated engine executes from now on."""
+        if self._engine is None:
+            raise NotEligibleForRecording  # its caller has checked this before
+        identifier = new_id(self._clock())
+        new = NewCall(wanted.to, wanted.from_, "inbound", callback=wanted.callback)
+        self._report(account, CallProgressReport(identifier, CallStatus.RINGING, new), STANDIN_ENGINE)
+        leg = Leg(
+            account, identifier, wanted.to, wanted.from_, "inbound", wanted.dialect,
+            wanted.party or PartyRule(wanted.from_), parameters=wanted.parameters,
+        )  # fmt: skip
+        self._engine.flows.begin(leg, wanted.source, wanted.fallback)
+        return CallSnapshot(self._calls.get(account, identifier))
+
+    def snapshot(self, account: str, call: str) -> CallSnapshot:
+        """Return a call with its recordings.
+
+        Raises:
+            NotFound: the call does not exist.
+        """
+        return self._call_snapshot(self._calls.get(account, call))
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
         """End a call.

@@ -92,6 +92,7 @@ class Source(StrEnum):
     RECORD_VERB = "RecordVerb"
     START_CALL_RECORDING = "StartCallRecordingAPI"
     START_CONFERENCE_RECORDING = "StartConferenceRecordingAPI"
+    START_RECORDING_VERB = "StartCallRecordingTwiML"
 
 
 @dataclass(frozen=True, slots=True)

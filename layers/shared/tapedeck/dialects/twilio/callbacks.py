@@ -20,7 +20,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import EndReason
 from tapedeck.domain.notification import CallEvent, ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import ParentKind, Recording
+from tapedeck.domain.recording import ParentKind, Recording, Source
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 _NO_ERROR: Final = 0
@@ -106,7 +106,7 @@ class TwilioCallbacks(CallbackDialect):
                 "RecordingChannels": body["channels"],
                 "RecordingStartTime": body["start_time"],
                 "RecordingSource": body["source"],
-                "RecordingTrack": recording.track,
+                "RecordingTrack": recording.track if recording.source is not Source.RECORD_VERB else None,
                 "ErrorCode": error or _NO_ERROR,
             }
         )

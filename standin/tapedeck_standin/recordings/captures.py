@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from tapedeck_protocol.evidence import EvidenceChain
-from tapedeck_standin.telephony.audio import RATE, Part
+from tapedeck_standin.recordings.audio import RATE, Part
 
 PROCESSING_SECONDS: Final = 1
 """Time from the end of a capture to its media, by the stand-in's clock; clients can observe it."""
@@ -36,7 +36,7 @@ class Capture:
     present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
     (milliseconds), None while the capture runs. `unknown_since` is when its upload was first answered with 404
     (milliseconds). `log` says what was captured when. `evidence` is its evidence chain. `milliseconds` is the length of
-    `parts`.
+    `parts`. `has_sound` is False while the party is silent whom a `<Record>` records; other recordings have sound.
     """
 
     account: str
@@ -54,12 +54,14 @@ class Capture:
     due_at: int | None = None
     unknown_since: int | None = None
     log: list[Transition] = field(default_factory=list)
+    has_sound: bool = True
     began_at: int = field(init=False)
     evidence: EvidenceChain = field(init=False)
     milliseconds: int = field(init=False)
+    _captured_until: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.began_at = self.since
+        self.began_at = self._captured_until = self.since
         self.evidence = EvidenceChain(self.recording)
         self.milliseconds = sum(part.milliseconds for part in self.parts)
 
@@ -72,17 +74,27 @@ class Capture:
     ) -> None:
         """Bring the capture to a status from `now` (milliseconds) on; `requested_at`: when the command was sent."""
         is_first = not self.log
-        elapsed = max(0, now - self.since)
-        if self.mode is not CaptureMode.NOTHING and elapsed:
-            self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
-            self.milliseconds += elapsed
-        self.status, self.version, self.since = status, version, now
+        self._capture_until(now)
+        self.status, self.version, self.since, self._captured_until = status, version, now, now
         self.pause_behavior = pause_behavior if status == "paused" else None
         self.mode = _mode_of(status, pause_behavior)
         self.log.append(Transition(now, status, version))
         if status == "stopped":
             self.due_at = now + PROCESSING_SECONDS * 1000
         self._add_evidence(requested_at, is_first=is_first)
+
+    def set_sound(self, now: int, *, has_sound: bool) -> None:
+        """From `now` (milliseconds) on, capture sound, or silence."""
+        if self.status != "stopped":
+            self._capture_until(now)
+            self._captured_until = now
+        self.has_sound = has_sound
+
+    def _capture_until(self, now: int) -> None:
+        elapsed = max(0, now - self._captured_until)
+        if self.mode is not CaptureMode.NOTHING and elapsed:
+            self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO and self.has_sound))
+            self.milliseconds += elapsed
 
     def seal(self, digest: str, size: int, samples: int) -> None:
         """End the evidence chain with the file that was uploaded: its SHA-256 in hex, its size and its samples."""

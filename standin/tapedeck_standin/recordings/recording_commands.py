@@ -8,9 +8,9 @@ from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.clock import time_of
-from tapedeck_standin.telephony.call_commands import Command, EventReporter, has_expired
-from tapedeck_standin.telephony.captures import Capture
-from tapedeck_standin.telephony.command_memory import KEPT_RECORDINGS_MS, CommandMemory
+from tapedeck_standin.recordings.captures import Capture
+from tapedeck_standin.recordings.command_memory import KEPT_RECORDINGS_MS, CommandMemory
+from tapedeck_standin.recordings.commands import Command, EventReporter, has_expired
 
 _ANSWERS: Final = {"in-progress": "recording.resumed", "paused": "recording.paused", "stopped": "recording.stopped"}
 """Type of the event that reports a change to a status."""
@@ -56,15 +56,42 @@ class RecordingCommands:
         trim: str,
         channels: int = 1,
         track: str = "both",
-    ) -> None:
-        """Start a recording without a command, and report it."""
-        now = self._clock()
-        capture = Capture(account, parent, new_id(now), channels, track, now, 1)
+        at: int | None = None,
+        has_sound: bool = True,
+    ) -> Capture:
+        """Start a recording without a command, report and return it; it began `at` (milliseconds; None: now)."""
+        now = self._clock() if at is None else at
+        capture = Capture(account, parent, new_id(now), channels, track, now, 1, has_sound=has_sound)
         capture.begin()
         with self._lock:
             self.add(capture)
         event = {**capture.state_event(), "source": source, "trim": trim}
         self._report(parent["id"], event if callback is None else {**event, "callback": callback})
+        return capture
+
+    def stop_own(self, capture: Capture, at: int) -> None:
+        """Stop a recording without a command, and report it; one that has stopped stays as it is."""
+        with self._lock:
+            if capture.status == "stopped" or capture.recording not in self.captures:
+                return
+            capture.apply("stopped", None, capture.version, at)
+            capture.answer = "recording.stopped"
+            self._memory.note(("recording", capture.recording), capture.version, capture.state_event())
+        self._report(capture.parent["id"], capture.state_event())
+
+    def running_of(self, parent: str) -> list[Capture]:
+        """Return the captures of a call or conference that run."""
+        with self._lock:
+            return [each for each in self.captures.values() if each.parent["id"] == parent and each.due_at is None]
+
+    def give_up(self, capture: Capture, at: int) -> None:
+        """Report that a recording that has stopped holds nothing but silence; no media is uploaded."""
+        self.finish(capture)
+        event = {
+            "type": "recording.absent", "at": at, "account": capture.account, "parent": capture.parent,
+            "recording": capture.recording, "reason": "only_silence",
+        }  # fmt: skip
+        self._report(capture.parent["id"], event)
 
     def add(self, capture: Capture) -> None:
         """Keep a capture that has begun."""

@@ -1,0 +1,1 @@
+"""How the simulated engine makes calls and executes their instructions."""
