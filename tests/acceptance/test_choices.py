@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck_standin.calls.parties import AnsweredBy, PartyOutcome, Parties, PartyRule
+from tapedeck_standin.calls.parties import AnsweredBy, Parties, PartyOutcome, PartyRule
 from tests.acceptance.scene import CALLER, Scene
 from tests.acceptance.test_keys_and_speech import VOICE, ended
 

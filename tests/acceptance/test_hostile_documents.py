@@ -26,7 +26,9 @@ MUTATIONS: Final = scaled(deep=400, ci=60, fast=12)
             id="a file as an entity",
         ),
         pytest.param('<!DOCTYPE Response SYSTEM "http://127.0.0.1:9/x.dtd"><Response/>', 12100, id="a foreign DTD"),
-        pytest.param("<Response>" + "<Gather>" * 10_000 + "</Gather>" * 10_000 + "</Response>", 11750, id="160,000 bytes"),
+        pytest.param(
+            "<Response>" + "<Gather>" * 10_000 + "</Gather>" * 10_000 + "</Response>", 11750, id="160,000 bytes"
+        ),
         pytest.param("<Response>" + "<a>" * 9_000 + "</a>" * 9_000 + "</Response>", 12100, id="9,000 levels"),
         pytest.param("<Response>" + "<a>" * 20_000, 12100, id="20,000 levels that never end"),
         pytest.param("<Response>" + "<Say/>" * 1_001 + "</Response>", 12100, id="1,001 elements"),
@@ -69,18 +71,18 @@ def _menu() -> str:
 @pytest.mark.parametrize("seed", range(MUTATIONS))
 def test_any_damage_to_a_document_ends_in_a_call_that_ends(twilio: Scene, seed: int) -> None:
     """However a document is damaged, its call ends within an hour, and each request about it is complete and signed."""
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    source = random.Random(seed)  # noqa: S311 - not for secrets
     damaged = list(_menu())
-    for _ in range(chance.randint(1, 4)):
-        place = chance.randrange(len(damaged))
-        kind = chance.choice(("delete", "insert", "replace", "repeat"))
+    for _ in range(source.randint(1, 4)):
+        place = source.randrange(len(damaged))
+        kind = source.choice(("delete", "insert", "replace", "repeat"))
         if kind == "delete":
-            del damaged[place : place + chance.randint(1, 6)]
+            del damaged[place : place + source.randint(1, 6)]
         elif kind == "repeat":
-            damaged[place:place] = damaged[place : place + chance.randint(1, 30)]
+            damaged[place:place] = damaged[place : place + source.randint(1, 30)]
         else:
             end = place + (kind == "replace")
-            damaged[place:end] = [chance.choice("<>/\"'&=#;abé\t\n0\u2028")]
+            damaged[place:end] = [source.choice("<>/\"'&=#;abé\t\n0\u2028")]
     twilio.answer("/voice", "".join(damaged))
     for path in ("/menu", "/again"):
         twilio.answer(path, "<Response><Hangup/></Response>")

@@ -16,7 +16,6 @@ from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.items import NO_ENGINE
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
-from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
@@ -246,7 +245,8 @@ def build_application(
             telephony,
             engine.flows if engine is not None else None,
             webhooks,
-            PhoneNumberTable(database).find_phone_number,
+            api_services.phone_numbers.instructions_of,
+            api_services.applications.find,
             registry,
             scheduler.run_without_media,
             _list_engines,

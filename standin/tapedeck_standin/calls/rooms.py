@@ -39,8 +39,8 @@ class Room:
     Attributes:
         name: None while only Tapedeck knows it.
         recording: the arguments of `RecordingCommands.start_own`, if its first participant wants a recording.
-        has_begun: whether somebody could speak with somebody else.
-        is_closed: whether it ends: nobody joins it any more, and its name is free.
+        has_begun: whether two participants could speak with each other.
+        is_closed: whether it ends: no call joins it any more, and its name is free.
     """
 
     account: str

@@ -1,17 +1,21 @@
 """The control API's routes for calls that come in, for what people do in calls, and for requests to applications."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from tapedeck_callflow.events import Source, UrlSource
+from tapedeck_callflow.events import UrlSource
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import TWILIO, parse_any_sid
+from tapedeck.domain.application import Application
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import NotFound
-from tapedeck.domain.phone_number import PhoneNumber
+from tapedeck.domain.phone_number import NumberInstructions
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.domain.url_settings import UrlSettings
 from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.calls.call_flows import CallFlows, CallNotLive
 from tapedeck_standin.calls.leg import Leg
@@ -42,8 +46,13 @@ from tapedeck_standin.control.schemas import ControlRequest
 from tapedeck_standin.http.messages import ServerRequest
 from tapedeck_standin.telephony.simulator import CallSnapshot, IncomingCall, Telephony
 
-NumberFinder = Callable[[str], PhoneNumber | None]
-"""Returns the phone number with these digits, of any account; None if none has it."""
+InstructionFinder = Callable[[str], NumberInstructions | None]
+"""Returns where a call to a number finds its instructions; None if no account holds the number."""
+ApplicationFinder = Callable[[str, str], Application | None]
+"""Returns an application of an account by its id; None if there is none."""
+
+_APPLICATION: Final = "app:"
+"""What a browser client calls begins so, with the sid of an application."""
 
 
 class CallRoutes:
@@ -53,7 +62,8 @@ class CallRoutes:
         telephony: the simulated telephony.
         flows: the calls that the simulated engine executes; None: there is no simulated engine.
         webhooks: the requests to applications.
-        find_number: finds a phone number.
+        instructions_of: finds the instructions of phone numbers.
+        find_application: finds applications.
         registry: the known accounts.
         work: lets the simulated engine work, so that what was done shows in the answer.
         list_engines: returns the media engines.
@@ -64,7 +74,8 @@ class CallRoutes:
         telephony: Telephony,
         flows: CallFlows | None,
         webhooks: WebhookJournal,
-        find_number: NumberFinder,
+        instructions_of: InstructionFinder,
+        find_application: ApplicationFinder,
         registry: AccountRegistry,
         work: Callable[[], object],
         list_engines: Callable[[], Iterable[MediaEngine]],
@@ -72,7 +83,8 @@ class CallRoutes:
         self._telephony = telephony
         self._flows = flows
         self._webhooks = webhooks
-        self._find_number = find_number
+        self._instructions_of = instructions_of
+        self._find_application = find_application
         self._registry = registry
         self._work = work
         self._list_engines = list_engines
@@ -113,18 +125,35 @@ class CallRoutes:
 
     def _incoming(self, account: str, body: MakeCallRequest) -> IncomingCall | None:
         """Return the call that comes in with instructions; None if it has none (C-392)."""
-        source, fallback, callback = body.source, body.fallback, body.callback
-        if source is None:
-            if not (body.instructions and body.may_ring and "to" in body.model_fields_set) or self._flows is None:
-                return None
-            number = self._find_number(body.to)
-            if number is None or number.account != account:
-                return None
-            source, fallback, callback = _instructions_of(number, body.dialect, fallback, callback)
         party = body.party.rule_for(body.from_) if body.party is not None else None
-        return IncomingCall(
-            body.to, body.from_, source, body.dialect, fallback, callback, body.request_parameters, party
-        )
+        is_application = body.to.startswith(_APPLICATION)
+        own = IncomingCall(
+            "" if is_application else body.to, body.from_, body.source or UrlSource(""), body.dialect, body.fallback,
+            body.callback, body.request_parameters, party,
+        )  # fmt: skip
+        if body.source is not None:
+            return own
+        if not (body.instructions and body.may_ring and "to" in body.model_fields_set) or self._flows is None:
+            return None
+        if is_application:
+            found = self._application(account, body.to)
+            return _instructed_by(own, found, found.id)
+        held = self._instructions_of(body.to)
+        if held is None or held.number.account != account:
+            return None
+        return _instructed_by(own, held.settings, held.application)
+
+    def _application(self, account: str, address: str) -> Application:
+        """Return the application that a browser client calls.
+
+        Raises:
+            ControlError: the account has no such application.
+        """
+        identifier = parse_any_sid(ResourceType.APPLICATION, address.removeprefix(_APPLICATION))
+        found = self._find_application(account, identifier) if identifier is not None else None
+        if found is None:
+            raise ControlError(404, "to: the account has no such application", "to")
+        return found
 
     def _require_engine(self, name: str, account: str) -> None:
         """Check that there is an engine of this name, and that it works for the account (C-223)."""
@@ -236,15 +265,17 @@ class CallRoutes:
         return 200, {"webhooks": [webhook.body() for webhook in found]}
 
 
-def _instructions_of(
-    number: PhoneNumber, dialect: str, fallback: UrlSource | None, callback: CallbackSubscription | None
-) -> tuple[Source, UrlSource | None, CallbackSubscription | None]:
-    """Return where the instructions of a call to a number come from; what the request gave comes first."""
-    if fallback is None and number.voice_fallback_url is not None:
-        fallback = UrlSource(number.voice_fallback_url, number.voice_fallback_method)
-    if callback is None and number.status_callback is not None:
-        callback = CallbackSubscription(number.status_callback, number.status_callback_method, (), dialect)
-    return UrlSource(number.voice_url or "", number.voice_method), fallback, callback
+def _instructed_by(call: IncomingCall, settings: UrlSettings, application: str | None) -> IncomingCall:
+    """Return a call with the instructions of its number or application; what the request gave comes first."""
+    fallback, callback, parameters = call.fallback, call.callback, dict(call.parameters)
+    if fallback is None and settings.voice_fallback_url is not None:
+        fallback = UrlSource(settings.voice_fallback_url, settings.voice_fallback_method)
+    if callback is None and settings.status_callback is not None:
+        callback = CallbackSubscription(settings.status_callback, settings.status_callback_method, (), call.dialect)
+    if application is not None and call.dialect == TWILIO.name:
+        parameters["ApplicationSid"] = TWILIO.format_sid(ResourceType.APPLICATION, application)
+    source = UrlSource(settings.voice_url or "", settings.voice_method)
+    return replace(call, source=source, fallback=fallback, callback=callback, parameters=parameters)
 
 
 def call_body(snapshot: CallSnapshot) -> dict[str, Any]:
