@@ -26,9 +26,7 @@ MUTATIONS: Final = scaled(deep=400, ci=60, fast=12)
             id="a file as an entity",
         ),
         pytest.param('<!DOCTYPE Response SYSTEM "http://127.0.0.1:9/x.dtd"><Response/>', 12100, id="a foreign DTD"),
-        pytest.param(
-            "<Response>" + "<Gather>" * 10_000 + "</Gather>" * 10_000 + "</Response>", 11750, id="160,000 bytes"
-        ),
+        pytest.param("<Response>" + "<Say>" * 10_000 + "</Say>" * 10_000 + "</Response>", 11750, id="10,000 levels"),
         pytest.param("<Response>" + "<a>" * 9_000 + "</a>" * 9_000 + "</Response>", 12100, id="9,000 levels"),
         pytest.param("<Response>" + "<a>" * 20_000, 12100, id="20,000 levels that never end"),
         pytest.param("<Response>" + "<Say/>" * 1_001 + "</Response>", 12100, id="1,001 elements"),
