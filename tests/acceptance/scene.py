@@ -106,7 +106,7 @@ class Scene:
 
         Checks of each request that it has a valid signature, and all fields of its kind with their values.
         """
-        return [self._checked(call, each) for each in list(self.app.arrived) if each.fields["CallSid"] == call]
+        return [self._checked(call, each) for each in list(self.app.arrived) if each.fields.get("CallSid") == call]
 
     def _checked(self, call: str, request: ReceivedCallback) -> Request:
         header = "x-twilio-signature" if self.dialect == "twilio" else "x-signalwire-signature"

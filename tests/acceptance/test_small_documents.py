@@ -52,12 +52,12 @@ def test_unsupported_verbs_are_skipped(scene: Scene) -> None:
 
 
 def test_a_connected_stream_waits(scene: Scene) -> None:
-    """`<Connect>` waits until the stream is closed, then its action is requested."""
+    """`<Connect>` waits until the stream is closed, at most for four hours; then its action is requested."""
     scene.answer("/voice", '<Response><Connect action="/end"><Stream url="wss://x/y" name="s"/></Connect></Response>')
     scene.answer("/end", VoiceResponse())
     call = scene.call_in()
     position = scene.until(call, "Connect")
-    assert (position["waits_for"], position["until"]) == (["stream"], None)
+    assert (position["waits_for"], position["until"]) == (["stream"], "2025-06-01T16:00:00.000+00:00")
     scene.advance(60)
     stream = {"kind": "Stream", "name": "s", "url": "wss://x/y", "track": "inbound_track", "parameters": {}}
     assert scene.control.get(f"/calls/{call}").body["streams"] == [{**stream, "open": True}]

@@ -1,5 +1,6 @@
 """`<Record>`: a voicemail, silence, keys and hang-ups."""
 
+import pytest
 import requests
 from twilio.twiml.voice_response import VoiceResponse
 
@@ -59,6 +60,26 @@ def test_a_message_is_recorded(scene: Scene) -> None:
     )
     assert 4 * RATE - len(samples) in {0, 1}  # the last sample of the tone is silent
     assert scene.spoken_texts(call) == ["Leave a note"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "expected"),
+    [(4, "call me", ("completed", "call me")), (4, "", ("failed", None)), (0.5, "call me", ("completed", "call me"))],
+)
+def test_a_message_is_transcribed(scene: Scene, seconds: float, text: str, expected: tuple[str, str | None]) -> None:
+    """The words of the party are the text of a transcription; it fails if there were none."""
+    scene.answer("/voice", voicemail(transcribe=True))
+    scene.answer("/done", hang_up())
+    call = scene.call_in()
+    scene.until(call, "Record")
+    scene.act(call, "speak", seconds=seconds, text=text)
+    scene.advance(seconds + 5)
+    (recording,) = scene.api.get("Calls", call, "Recordings").body["recordings"]
+    assert scene.api.get("Recordings", recording["sid"], "Transcriptions").body["transcriptions"] == []
+    scene.advance(2)
+    (made,) = scene.api.get("Recordings", recording["sid"], "Transcriptions").body["transcriptions"]
+    assert (made["status"], made["transcription_text"] or None) == expected
+    assert scene.api.get("Transcriptions").body["transcriptions"] == [made]
 
 
 def test_silence_is_no_message(twilio: Scene) -> None:
