@@ -66,21 +66,22 @@ def _menu() -> str:
     return str(response)
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("seed", range(MUTATIONS))
 def test_any_damage_to_a_document_ends_in_a_call_that_ends(twilio: Scene, seed: int) -> None:
     """However a document is damaged, its call ends within an hour, and each request about it is complete and signed."""
-    source = random.Random(seed)  # noqa: S311 - not for secrets
+    generator = random.Random(seed)  # noqa: S311 - not for secrets
     damaged = list(_menu())
-    for _ in range(source.randint(1, 4)):
-        place = source.randrange(len(damaged))
-        kind = source.choice(("delete", "insert", "replace", "repeat"))
+    for _ in range(generator.randint(1, 4)):
+        place = generator.randrange(len(damaged))
+        kind = generator.choice(("delete", "insert", "replace", "repeat"))
         if kind == "delete":
-            del damaged[place : place + source.randint(1, 6)]
+            del damaged[place : place + generator.randint(1, 6)]
         elif kind == "repeat":
-            damaged[place:place] = damaged[place : place + source.randint(1, 30)]
+            damaged[place:place] = damaged[place : place + generator.randint(1, 30)]
         else:
             end = place + (kind == "replace")
-            damaged[place:end] = [source.choice("<>/\"'&=#;abé\t\n0\u2028")]
+            damaged[place:end] = [generator.choice("<>/\"'&=#;abé\t\n0\u2028")]
     twilio.answer("/voice", "".join(damaged))
     for path in ("/menu", "/again"):
         twilio.answer(path, "<Response><Hangup/></Response>")

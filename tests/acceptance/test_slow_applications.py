@@ -49,7 +49,7 @@ def test_an_application_without_an_answer_delays_no_other_call(
     assert slow.requests(waiting) == [("POST", "/slow", VOICE[2]), ended(slow, "1", "1")]
 
 
-def test_an_advance_waits_for_an_answer(scene: Scene) -> None:
+def test_each_request_has_its_own_time(scene: Scene) -> None:
     """One advance over several requests makes each at its own time, and goes on after its answer."""
     scene.answer("/voice", "<Response><Say>Hello</Say><Pause length='10'/><Redirect>/next</Redirect></Response>")
     scene.answer("/next", SAID)
