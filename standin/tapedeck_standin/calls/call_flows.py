@@ -52,7 +52,7 @@ class CallFlows(CallCourse):
             leg = self._legs.get(call)
             if leg is None:
                 dialect = (wanted.get("flow") or {}).get("dialect") or "twilio"
-                leg = Leg(account, call, "", "", "", dialect, PartyRule(""), LegStatus.IN_PROGRESS)
+                leg = Leg(account, call, "", "", "", dialect, PartyRule(""), LegStatus.IN_PROGRESS, is_reported=True)
                 leg.answered_at = self.now(leg)
                 self.add(leg)
             if leg.status is LegStatus.ENDED:

@@ -63,7 +63,7 @@ class Leg:
         room: of a leg that executes a wait document, the id and the name of the conference.
         timer_prefix: what the names of its timers begin with.
         events: what its flow has not handled yet, while it handles an event (`is_fed`).
-        is_reported: whether an event about the call was reported.
+        is_reported: whether Tapedeck knows the call: from an event about it, or because a command redirected it.
         listening: what the flow listens to now.
         speaks_until: when the party stops speaking (milliseconds); None: it does not speak.
         running: what each effect that is not over needs for its end, by number.
