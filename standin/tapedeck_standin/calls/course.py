@@ -264,7 +264,7 @@ class CallCourse:
             return
         delay, source = digits_ms(placement.send_digits), placement.source
         if placement.detection is not None and not placement.send_digits:
-            delay, source = detected(placement.detection, source, leg.rule)
+            delay, source = detected(placement.detection, source, leg.rule, leg.dialect)
         fallback = placement.fallback
         if delay:
             self.start_timer(leg, "instructions", delay, lambda: self.start_flow(leg, source, fallback))

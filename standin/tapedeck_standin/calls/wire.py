@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tapedeck_callflow.events import MarkupSource, Source, UrlSource
 
+from tapedeck.dialects.selection import TWILIO
 from tapedeck_standin.calls.parties import AnsweredBy, PartyRule
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60
@@ -66,7 +67,7 @@ def placement_of(wanted: Mapping[str, Any]) -> Placement:
     if given is not None:
         detection = Detection(given["mode"] == "detect_message_end", bool(given.get("asynchronous")))
     return Placement(
-        wanted["to"], wanted["from"], flow.get("dialect") or "twilio", wanted["timeout"] * 1000,
+        wanted["to"], wanted["from"], flow.get("dialect") or TWILIO.name, wanted["timeout"] * 1000,
         wanted["time_limit"] * 1000, source, fallback, wanted.get("send_digits") or "", recording, detection,
     )  # fmt: skip
 
@@ -82,7 +83,7 @@ def with_settings(placement: Placement, wanted: Mapping[str, Any]) -> Placement:
     )
 
 
-def detected(detection: Detection, source: Source, rule: PartyRule) -> tuple[int, Source]:
+def detected(detection: Detection, source: Source, rule: PartyRule, dialect: str) -> tuple[int, Source]:
     """Return how long the instructions wait for the detection of a machine (milliseconds), and they with its result.
 
     The result of an asynchronous detection has no request of its own yet (C-394).
@@ -95,7 +96,8 @@ def detected(detection: Detection, source: Source, rule: PartyRule) -> tuple[int
         if detection.waits_for_end:
             ms, answered_by = rule.greeting_ms, "machine_end_beep"
     if isinstance(source, UrlSource):
-        source = replace(source, parameters={"AnsweredBy": answered_by, "MachineDetectionDuration": str(ms)})
+        duration = {"MachineDetectionDuration": str(ms)} if dialect == TWILIO.name else {}
+        source = replace(source, parameters={"AnsweredBy": answered_by, **duration})
     return ms, source
 
 
@@ -103,7 +105,7 @@ def participant_placement(wanted: Mapping[str, Any], on_answer: Callable[[], obj
     """Return the call that a `participant.add` wants; it has no instructions of its own."""
     options = wanted.get("options") or {}
     return Placement(
-        wanted["to"], wanted["from"], "twilio", int(options.get("timeout", DEFAULT_TIMEOUT_SECONDS)) * 1000,
+        wanted["to"], wanted["from"], TWILIO.name, int(options.get("timeout", DEFAULT_TIMEOUT_SECONDS)) * 1000,
         int(options.get("time_limit", DEFAULT_LIMIT_SECONDS)) * 1000, None, on_answer=on_answer,
     )  # fmt: skip
 
