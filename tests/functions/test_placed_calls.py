@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.subscription import CallbackSubscription
@@ -224,6 +225,17 @@ def test_lost_callbacks_of_a_call_that_only_ended_are_delivered_late(world: Worl
     world.clock.step(600)
     assert world.reconcile()["backfilled"] == 2
     assert [each.id for each in world.deliveries(child)] == ["00000000.initiated", "00000001.completed"]
+
+
+def test_an_incoming_call_shows_the_number_of_the_account(world: World, dialect: str) -> None:
+    """A call that comes in to a number of the account shows that number; other calls show none (C-375)."""
+    number, client = world.stage.phone_number(number=TO), world.client(dialect)
+    shown = []
+    for to, direction in ((TO, "inbound"), (TO, "outbound-dial"), (FROM, "inbound"), ("client:a", "inbound")):
+        call = new_id(world.clock())
+        report(world, "call.ringing", call, to=to, **{"from": FROM}, direction=direction)
+        shown.append(client.get("Calls", client.sid(ResourceType.CALL, call)).body["phone_number_sid"])
+    assert shown == [client.sid(ResourceType.PHONE_NUMBER, number.id), None, None, None]
 
 
 def test_an_end_without_numbers_does_not_describe_a_call(world: World) -> None:

@@ -1,6 +1,6 @@
 """Write what was decided about an engine event, on condition that everything is exactly as it was read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -20,6 +20,7 @@ from tapedeck.domain.engine_report import (
     CaptureTransitionReport,
     ConferenceEndReport,
     ConferenceStartReport,
+    NewCall,
     ParticipantChangeReport,
     ParticipantJoinReport,
     RefusalReport,
@@ -28,6 +29,7 @@ from tapedeck.domain.engine_report import (
 )
 from tapedeck.domain.engine_situation import Apply, Situation, StateChange
 from tapedeck.domain.errors import NotEligibleForRecording, NotFound
+from tapedeck.domain.phone_number import PhoneNumber
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.leaving import call_ending
@@ -57,6 +59,7 @@ class EventWriter:
         media: finishes recordings.
         transcriptions: the transcriptions in the recordings table.
         clock: milliseconds.
+        find_number: finds the phone number that an incoming call has called.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class EventWriter:
         media: Media,
         transcriptions: TranscriptionStore,
         clock: Clock,
+        find_number: Callable[[str], PhoneNumber | None] = lambda _number: None,
     ) -> None:
         self._store = store
+        self._find_number = find_number
         self._recordings = recordings
         self._media = media
         self._transcriptions = transcriptions
@@ -167,12 +172,7 @@ class EventWriter:
         stopped: frozenset[str],
     ) -> None:
         if decision.change is StateChange.REGISTER_CALL and report.new is not None:
-            if isinstance(report, CallEndReport):
-                made = states.new_ended_call(event, report, report.new, self._now)
-            else:
-                made = states.new_call(event, report, report.new, self._now)
-            if not self._store.put_call(made):
-                raise EventConflict
+            self._register_call(event, report, report.new)
         elif isinstance(report, CallEndReport):
             call = _required(situation.call)
             conference, participant = situation.conference, situation.participant
@@ -182,6 +182,18 @@ class EventWriter:
             self._change(event, ending)
         else:
             self._change(event, self._progress(situation, decision, event, report, stopped))
+
+    def _register_call(self, event: EngineEvent, report: CallProgressReport | CallEndReport, new: NewCall) -> None:
+        if isinstance(report, CallEndReport):
+            made = states.new_ended_call(event, report, new, self._now)
+        else:
+            made = states.new_call(event, report, new, self._now)
+        if new.direction == "inbound" and new.to.startswith("+"):
+            number = self._find_number(new.to)
+            if number is not None and number.account == event.account:
+                made = replace(made, phone_number=number.id)
+        if not self._store.put_call(made):
+            raise EventConflict
 
     def _progress(
         self,

@@ -15,6 +15,7 @@ from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.phone_numbers import PhoneNumberTable
 from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
@@ -102,7 +103,8 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
 def build_engine_events(database: DynamoDBTable, recordings: Recordings, media: Media, clock: Clock) -> EngineEvents:
     """Build what applies engine events to the recordings table."""
     store = ResourceTable(database)
-    writer = EventWriter(store, recordings, media, TranscriptionTable(database), clock)
+    find_number = PhoneNumberTable(database).find_phone_number
+    writer = EventWriter(store, recordings, media, TranscriptionTable(database), clock, find_number)
     return EngineEvents(SituationReader(store, ParticipantTable(database), media), writer, clock)
 
 
