@@ -387,7 +387,7 @@ CONTROL_ROUTES: Final = {
 
 CONTROL_FIELDS: Final = {
     "ControlRequest.account": f"the account; {_ACCOUNT}",
-    "MakeCallRequest.to": "the called number or address",
+    "MakeCallRequest.to": "the called number or address, or `app:` and the sid of an application",
     "MakeCallRequest.from": "the calling number or address",
     "MakeCallRequest.direction": "who started the call",
     "MakeCallRequest.status": "the call's status",

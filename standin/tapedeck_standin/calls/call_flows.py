@@ -24,7 +24,10 @@ class CallFlows(CallCourse):
         """Dial a call that Tapedeck has created, and execute its instructions once it is answered."""
         with self.lock:
             rule = self.parties.take(account, placement.to)
-            leg = Leg(account, call, placement.to, placement.from_, "outbound-api", placement.dialect, rule)
+            leg = Leg(
+                account, call, placement.to, placement.from_, "outbound-api", placement.dialect, rule,
+                parameters=placement.parameters,
+            )  # fmt: skip
             leg.placement, leg.version = placement, version
             self.start_timer(leg, "timeout", placement.timeout_ms, lambda: self.end(leg, "no-answer", "limit"))
             self.ring(leg)

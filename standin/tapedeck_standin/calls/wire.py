@@ -1,11 +1,12 @@
 """What a command to place or redirect a call says, in the words of call flows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck_callflow.events import MarkupSource, Source, UrlSource
 
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck_standin.calls.parties import AnsweredBy, PartyRule
 
@@ -36,6 +37,7 @@ class Placement:
         recording: the arguments of `RecordingCommands.start_own`; None: it is not recorded.
         detection: how to detect machines; None: not at all.
         on_answer: is called when it is answered, before anything else happens.
+        parameters: what each request for instructions says besides the parameters of the verb and of the call.
     """
 
     to: str
@@ -49,6 +51,7 @@ class Placement:
     recording: Mapping[str, Any] | None = None
     detection: Detection | None = None
     on_answer: Callable[[], object] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def placement_of(wanted: Mapping[str, Any]) -> Placement:
@@ -66,10 +69,19 @@ def placement_of(wanted: Mapping[str, Any]) -> Placement:
     detection = None
     if given is not None:
         detection = Detection(given["mode"] == "detect_message_end", bool(given.get("asynchronous")))
+    dialect = flow.get("dialect") or TWILIO.name
     return Placement(
-        wanted["to"], wanted["from"], flow.get("dialect") or TWILIO.name, wanted["timeout"] * 1000,
-        wanted["time_limit"] * 1000, source, fallback, wanted.get("send_digits") or "", recording, detection,
+        wanted["to"], wanted["from"], dialect, wanted["timeout"] * 1000, wanted["time_limit"] * 1000, source, fallback,
+        wanted.get("send_digits") or "", recording, detection,
+        parameters=application_parameters(dialect, flow.get("application")),
     )  # fmt: skip
+
+
+def application_parameters(dialect: str, application: str | None) -> Mapping[str, str]:
+    """Return how requests for instructions name the application that answers; SignalWire does not (C-382)."""
+    if application is None or dialect != TWILIO.name:
+        return {}
+    return {"ApplicationSid": TWILIO.format_sid(ResourceType.APPLICATION, application)}
 
 
 def with_settings(placement: Placement, wanted: Mapping[str, Any]) -> Placement:

@@ -8,7 +8,7 @@ from tapedeck_callflow.events import UrlSource
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.dialects.selection import TWILIO, parse_any_sid
+from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.application import Application
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import NotFound
@@ -21,6 +21,7 @@ from tapedeck_standin.calls.call_flows import CallFlows, CallNotLive
 from tapedeck_standin.calls.leg import Leg
 from tapedeck_standin.calls.parties import AnsweredBy, PartyOutcome, StoredRule
 from tapedeck_standin.calls.webhook_journal import WebhookJournal
+from tapedeck_standin.calls.wire import application_parameters
 from tapedeck_standin.control.call_schemas import (
     AnswerRequest,
     CloseStreamRequest,
@@ -52,7 +53,7 @@ ApplicationFinder = Callable[[str, str], Application | None]
 """Returns an application of an account by its id; None if there is none."""
 
 _APPLICATION: Final = "app:"
-"""What a browser client calls begins so, with the sid of an application."""
+"""What a browser client calls begins so, with the sid of an application (C-386)."""
 
 
 class CallRoutes:
@@ -267,13 +268,12 @@ class CallRoutes:
 
 def _instructed_by(call: IncomingCall, settings: UrlSettings, application: str | None) -> IncomingCall:
     """Return a call with the instructions of its number or application; what the request gave comes first."""
-    fallback, callback, parameters = call.fallback, call.callback, dict(call.parameters)
+    fallback, callback = call.fallback, call.callback
     if fallback is None and settings.voice_fallback_url is not None:
         fallback = UrlSource(settings.voice_fallback_url, settings.voice_fallback_method)
     if callback is None and settings.status_callback is not None:
         callback = CallbackSubscription(settings.status_callback, settings.status_callback_method, (), call.dialect)
-    if application is not None and call.dialect == TWILIO.name:
-        parameters["ApplicationSid"] = TWILIO.format_sid(ResourceType.APPLICATION, application)
+    parameters = {**call.parameters, **application_parameters(call.dialect, application)}
     source = UrlSource(settings.voice_url or "", settings.voice_method)
     return replace(call, source=source, fallback=fallback, callback=callback, parameters=parameters)
 
