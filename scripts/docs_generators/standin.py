@@ -47,7 +47,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     """Return method, path and handler of each route of the control API."""
     nothing: Any = None
     parts = [
-        calls.CallRoutes(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing).routes,
+        calls.CallRoutes(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing).routes,
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
         listing.ListRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, (), nothing).routes,

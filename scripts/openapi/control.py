@@ -267,7 +267,7 @@ def served_routes() -> set[tuple[str, str]]:
     parts: list[ControlRoutes] = [
         ListRoutes(absent, absent, absent, absent, absent, absent).routes,
         TelephonyRoutes(absent, absent, absent, absent, absent, absent).routes,
-        CallRoutes(absent, absent, absent, absent, absent, absent, absent, tuple).routes,
+        CallRoutes(absent, absent, absent, absent, absent, absent, absent, absent, tuple).routes,
         ApiKeyRoutes(absent, absent).routes,
         ApplicationRoutes(absent, absent).routes,
         PhoneNumberRoutes(absent, absent, absent).routes,

@@ -244,6 +244,7 @@ def build_application(
         CallRoutes(
             telephony,
             engine.flows if engine is not None else None,
+            engine.parties if engine is not None else None,
             webhooks,
             api_services.phone_numbers.instructions_of,
             api_services.applications.find,

@@ -5,9 +5,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal
-
-from tapedeck_callflow.effects import Note
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tapedeck.background.parents import read_parent
 from tapedeck.bootstrap import http as api_bootstrap
@@ -23,12 +21,16 @@ from tapedeck_protocol.session import OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadRequest
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.calls.instruction_requests import WantedRequest
-from tapedeck_standin.calls.leg import Leg
 from tapedeck_standin.calls.webhook_journal import WebhookJournal
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
 from tapedeck_standin.telephony.upload_wire import Captures
+
+if TYPE_CHECKING:
+    from tapedeck_callflow.effects import Note
+
+    from tapedeck_standin.calls.leg import Leg
 
 EngineMode = Literal["simulated", "external", "none"]
 """The media engine of a stand-in: the simulated one, one of the user, or none."""
@@ -50,7 +52,7 @@ def make_simulated_engine(
     faults: Faults,
     clock: VirtualClock,
     log: Callable[[str], object],
-    note: Callable[[Leg, Note, int], object],
+    note: "Callable[[Leg, Note, int], object]",
     journal: WebhookJournal,
 ) -> SimulatedEngine:
     """Make the simulated engine, which reads the queue of its name.

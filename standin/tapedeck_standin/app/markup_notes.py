@@ -1,19 +1,23 @@
 """Warnings and errors of executed instructions, for the log of warnings."""
 
-from collections.abc import Callable
-
-from tapedeck_callflow.effects import Note
+from typing import TYPE_CHECKING
 
 from tapedeck.domain.warnings import AccountWarning
-from tapedeck_standin.calls.leg import Leg
 from tapedeck_standin.calls.webhook_journal import WebhookJournal
 from tapedeck_standin.gateway.warning_log import LoggedWarning, WarningLog
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def markup_notes(log: WarningLog, webhooks: WebhookJournal) -> Callable[[Leg, Note, int], None]:
+    from tapedeck_callflow.effects import Note
+
+    from tapedeck_standin.calls.leg import Leg
+
+
+def markup_notes(log: WarningLog, webhooks: WebhookJournal) -> "Callable[[Leg, Note, int], None]":
     """Return what writes the notes of flows into a log, each with the latest request of its call."""
 
-    def write(leg: Leg, note: Note, at: int) -> None:
+    def write(leg: "Leg", note: "Note", at: int) -> None:
         latest = webhooks.latest(leg.account, leg.id)
         if latest is not None and note.level == "error" and latest.error is None:
             latest.error = (note.code, note.text)

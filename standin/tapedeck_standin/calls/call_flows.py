@@ -6,13 +6,10 @@ from typing import Any
 from tapedeck_callflow.events import Redirected, Source, StreamEnded, UrlSource
 
 from tapedeck_standin.calls.course import CallCourse
+from tapedeck_standin.calls.errors import CallNotLive
 from tapedeck_standin.calls.leg import Leg, LegStatus
 from tapedeck_standin.calls.parties import AnsweredBy, PartyOutcome, PartyRule
 from tapedeck_standin.calls.wire import Placement, source_of, with_settings
-
-
-class CallNotLive(Exception):
-    """The call is not in a state in which its party can do this."""
 
 
 class CallFlows(CallCourse):

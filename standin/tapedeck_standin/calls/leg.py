@@ -116,6 +116,11 @@ class Leg:
     """What the application answered last."""
 
     @property
+    def is_ringing(self) -> bool:
+        """Whether it is not answered yet."""
+        return self.status is LegStatus.RINGING
+
+    @property
     def document_url(self) -> str | None:
         """The URL of its document; None if it came with the request for the call."""
         place = self.flow.place if self.flow is not None else None

@@ -1,11 +1,10 @@
 """Request bodies and queries of the control API about calls, their parties and their instructions."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
-from tapedeck_callflow.events import MarkupSource, Source, UrlSource
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
@@ -13,6 +12,9 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck_standin.calls.parties import AnsweredBy, KeyPresses, PartyOutcome, PartyRule, Speech
 from tapedeck_standin.control.inspection import ControlQuery
 from tapedeck_standin.control.schemas import CallAddress, ControlRequest, CreateCallRequest, is_call_sid, normalize_url
+
+if TYPE_CHECKING:
+    from tapedeck_callflow.events import Source, UrlSource
 
 MAX_SECONDS: Final = 86_400
 MAX_ENTRIES: Final = 100
@@ -118,12 +120,17 @@ class MakeCallRequest(CreateCallRequest):
     def _fits_together(self) -> Self:
         if self.url is not None and self.twiml is not None:
             raise PydanticCustomError("twiml", "either url or twiml")
-        has_instructions = self.url is not None or self.twiml is not None
+        has_instructions = self.has_own_instructions
         if has_instructions and not self.instructions:
             raise PydanticCustomError("instructions", "a call with url or twiml has instructions")
         if has_instructions and not self.may_ring:
             raise PydanticCustomError("status", "a call with instructions is inbound, and rings")
         return self
+
+    @property
+    def has_own_instructions(self) -> bool:
+        """Whether it says itself where its instructions are."""
+        return self.url is not None or self.twiml is not None
 
     @property
     def may_ring(self) -> bool:
@@ -139,15 +146,19 @@ class MakeCallRequest(CreateCallRequest):
         return SIGNALWIRE.name if is_signalwire else TWILIO.name
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> "Source | None":
         """Its own instructions; None without any."""
+        from tapedeck_callflow.events import MarkupSource, UrlSource  # noqa: PLC0415 - at the first such call
+
         if self.twiml is not None:
             return MarkupSource(self.twiml)
         return UrlSource(self.url, self.method) if self.url is not None else None
 
     @property
-    def fallback(self) -> UrlSource | None:
+    def fallback(self) -> "UrlSource | None":
         """Where instructions are requested when a request for them fails."""
+        from tapedeck_callflow.events import UrlSource  # noqa: PLC0415 - at the first such call
+
         return UrlSource(self.fallback_url, self.fallback_method) if self.fallback_url is not None else None
 
     @property

@@ -1,12 +1,14 @@
 """What the control API shows of a call that the simulated engine executes."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.domain.call import Call
-from tapedeck_standin.calls.call_flows import CallFlows
-from tapedeck_standin.calls.leg import Leg
+from tapedeck_standin.calls.access import CallFlowAccess
 from tapedeck_standin.clock import format_time
+
+if TYPE_CHECKING:
+    from tapedeck_standin.calls.leg import Leg
 
 WITHOUT_INSTRUCTIONS: Final[dict[str, Any]] = {
     "position": None, "document": None, "played": [], "keys": [], "spoken": [], "streams": [],
@@ -22,17 +24,18 @@ class CallCourses:
         get_call: returns a call of an account, or raises NotFound.
     """
 
-    def __init__(self, flows: CallFlows | None, get_call: Callable[[str, str], Call]) -> None:
+    def __init__(self, flows: CallFlowAccess | None, get_call: Callable[[str, str], Call]) -> None:
         self._flows = flows
         self._get_call = get_call
 
     def describe(self, account: str, call: str) -> dict[str, Any]:
         """Return where a call is in its instructions, and what has happened in it."""
-        leg = self._flows.find(account, call) if self._flows is not None else None
-        if leg is None or self._flows is None:
+        flows = self._flows.made if self._flows is not None else None
+        leg = flows.find(account, call) if flows is not None else None
+        if leg is None or flows is None:
             return WITHOUT_INSTRUCTIONS
-        with self._flows.lock:
-            return course_of(leg, self._flows.next_of(leg))
+        with flows.lock:
+            return course_of(leg, flows.next_of(leg))
 
     def is_at(self, account: str, call: str, wanted: str) -> bool:
         """Whether a call is at a verb, or `waits` for a person, or has `ended`."""
@@ -48,7 +51,7 @@ class CallCourses:
         )
 
 
-def course_of(leg: Leg, due: int | None) -> dict[str, Any]:
+def course_of(leg: "Leg", due: int | None) -> dict[str, Any]:
     """Return where a call is, and what has happened in it.
 
     Args:
@@ -65,7 +68,7 @@ def course_of(leg: Leg, due: int | None) -> dict[str, Any]:
     }
 
 
-def position_of(leg: Leg, due: int | None) -> dict[str, Any] | None:
+def position_of(leg: "Leg", due: int | None) -> dict[str, Any] | None:
     """Return the verb at which a call is, since when, until when, and what it waits for; None if it is at none."""
     position = leg.flow.position if leg.flow is not None else None
     if position is None:
@@ -79,7 +82,7 @@ def position_of(leg: Leg, due: int | None) -> dict[str, Any] | None:
     }
 
 
-def _document_of(leg: Leg) -> dict[str, Any] | None:
+def _document_of(leg: "Leg") -> dict[str, Any] | None:
     place = leg.flow.place if leg.flow is not None else None
     if place is None:
         return None

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
-
-from tapedeck_callflow.events import UrlSource
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
@@ -17,11 +16,10 @@ from tapedeck.domain.recording import Recording
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.url_settings import UrlSettings
 from tapedeck.settings import STANDIN_ENGINE
-from tapedeck_standin.calls.call_flows import CallFlows, CallNotLive
-from tapedeck_standin.calls.leg import Leg
-from tapedeck_standin.calls.parties import AnsweredBy, PartyOutcome, StoredRule
+from tapedeck_standin.calls.access import CallFlowAccess
+from tapedeck_standin.calls.errors import CallNotLive
+from tapedeck_standin.calls.parties import AnsweredBy, Parties, PartyOutcome, StoredRule
 from tapedeck_standin.calls.webhook_journal import WebhookJournal
-from tapedeck_standin.calls.wire import application_parameters
 from tapedeck_standin.control.call_schemas import (
     AnswerRequest,
     CloseStreamRequest,
@@ -47,6 +45,10 @@ from tapedeck_standin.control.schemas import ControlRequest
 from tapedeck_standin.http.messages import ServerRequest
 from tapedeck_standin.telephony.simulator import CallSnapshot, IncomingCall, Telephony
 
+if TYPE_CHECKING:
+    from tapedeck_standin.calls.call_flows import CallFlows
+    from tapedeck_standin.calls.leg import Leg
+
 InstructionFinder = Callable[[str], NumberInstructions | None]
 """Returns where a call to a number finds its instructions; None if no account holds the number."""
 ApplicationFinder = Callable[[str, str], Application | None]
@@ -62,6 +64,7 @@ class CallRoutes:
     Args:
         telephony: the simulated telephony.
         flows: the calls that the simulated engine executes; None: there is no simulated engine.
+        parties: how the parties of its calls behave; None: there is no simulated engine.
         webhooks: the requests to applications.
         instructions_of: finds the instructions of phone numbers.
         find_application: finds applications.
@@ -73,7 +76,8 @@ class CallRoutes:
     def __init__(
         self,
         telephony: Telephony,
-        flows: CallFlows | None,
+        flows: CallFlowAccess | None,
+        parties: Parties | None,
         webhooks: WebhookJournal,
         instructions_of: InstructionFinder,
         find_application: ApplicationFinder,
@@ -83,6 +87,7 @@ class CallRoutes:
     ) -> None:
         self._telephony = telephony
         self._flows = flows
+        self._parties = parties
         self._webhooks = webhooks
         self._instructions_of = instructions_of
         self._find_application = find_application
@@ -126,6 +131,11 @@ class CallRoutes:
 
     def _incoming(self, account: str, body: MakeCallRequest) -> IncomingCall | None:
         """Return the call that comes in with instructions; None if it has none (C-392)."""
+        has_address = body.instructions and body.may_ring and "to" in body.model_fields_set and self._flows is not None
+        if not has_address and not body.has_own_instructions:
+            return None
+        from tapedeck_callflow.events import UrlSource  # noqa: PLC0415 - at the first call that may have instructions
+
         party = body.party.rule_for(body.from_) if body.party is not None else None
         is_application = body.to.startswith(_APPLICATION)
         own = IncomingCall(
@@ -134,8 +144,6 @@ class CallRoutes:
         )  # fmt: skip
         if body.source is not None:
             return own
-        if not (body.instructions and body.may_ring and "to" in body.model_fields_set) or self._flows is None:
-            return None
         if is_application:
             found = self._application(account, body.to)
             return _instructed_by(own, found, found.id)
@@ -169,10 +177,11 @@ class CallRoutes:
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
         call = read_sid(ResourceType.CALL, sid)
-        leg = self._flows.find(account, call) if self._flows is not None else None
-        if leg is None or self._flows is None:
+        flows = self._flows.made if self._flows is not None else None
+        leg = flows.find(account, call) if flows is not None else None
+        if flows is None or leg is None:
             return 200, call_body(self._telephony.hang_up(account, call))
-        self._act(lambda: self._flows.hang_up(leg) if self._flows is not None else None)
+        self._act(partial(flows.hang_up, leg))
         return 200, call_body(self._telephony.snapshot(account, call))
 
     def _press(self, request: ServerRequest, sid: str) -> Result:
@@ -209,18 +218,19 @@ class CallRoutes:
         self._act(lambda: flows.close_stream(leg, body.name))
         return 200, {}
 
-    def _leg(self, account_id: str | None, sid: str) -> tuple[CallFlows, Leg]:
+    def _leg(self, account_id: str | None, sid: str) -> "tuple[CallFlows, Leg]":
         """Return a call that the simulated engine executes.
 
         Raises:
             ControlError: it executes no such call.
         """
         account, call = self._registry.account(account_id), read_sid(ResourceType.CALL, sid)
-        leg = self._flows.find(account, call) if self._flows is not None else None
-        if leg is None or self._flows is None:
+        flows = self._flows.made if self._flows is not None else None
+        leg = flows.find(account, call) if flows is not None else None
+        if leg is None or flows is None:
             self._telephony.snapshot(account, call)  # raises NotFound
             raise ControlError(409, "the simulated engine executes no instructions in this call", "sid")
-        return self._flows, leg
+        return flows, leg
 
     def _act(self, act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the act returns
         try:
@@ -233,27 +243,27 @@ class CallRoutes:
     def _add_party(self, request: ServerRequest, _param: str) -> Result:
         body = read_body(CreatePartyRequest, request)
         account = self._registry.account(body.account_id)
-        return 201, _party_body(self._require_flows().parties.add(account, body.rule))
+        return 201, _party_body(self._require_parties().add(account, body.rule))
 
     def _list_parties(self, request: ServerRequest, _param: str) -> Result:
         account = self._registry.account(read_query(ControlQuery, request).account_id)
-        return 200, {"parties": [_party_body(stored) for stored in self._require_flows().parties.of(account)]}
+        return 200, {"parties": [_party_body(stored) for stored in self._require_parties().of(account)]}
 
     def _remove_parties(self, request: ServerRequest, _param: str) -> Result:
         account = self._registry.account(read_query(ControlQuery, request).account_id)
-        self._require_flows().parties.remove(account)
+        self._require_parties().remove(account)
         return 204, None
 
     def _remove_party(self, request: ServerRequest, rule_id: str) -> Result:
         account = self._registry.account(read_query(ControlQuery, request).account_id)
-        if not self._require_flows().parties.remove(account, rule_id):
+        if not self._require_parties().remove(account, rule_id):
             raise NotFound
         return 204, None
 
-    def _require_flows(self) -> CallFlows:
-        if self._flows is None:
+    def _require_parties(self) -> Parties:
+        if self._parties is None:
             raise ControlError(409, "there is no simulated engine")
-        return self._flows
+        return self._parties
 
     def _list_webhooks(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(WebhooksQuery, request)
@@ -268,6 +278,9 @@ class CallRoutes:
 
 def _instructed_by(call: IncomingCall, settings: UrlSettings, application: str | None) -> IncomingCall:
     """Return a call with the instructions of its number or application; what the request gave comes first."""
+    from tapedeck_callflow.events import UrlSource  # noqa: PLC0415 - at the first call with instructions
+    from tapedeck_standin.calls.wire import application_parameters  # noqa: PLC0415
+
     fallback, callback = call.fallback, call.callback
     if fallback is None and settings.voice_fallback_url is not None:
         fallback = UrlSource(settings.voice_fallback_url, settings.voice_fallback_method)

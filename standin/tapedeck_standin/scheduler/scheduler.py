@@ -85,7 +85,7 @@ class Scheduler:
         self._wake_event = threading.Event()
         self._media_workers = MediaWorkers(engine, finishing, self.wake, background_context)
         if engine is not None:
-            engine.flows.requests.run_with(self.wake, background_context)
+            engine.requests.run_with(self.wake, background_context)
         self._advance_locks: dict[str | None, threading.Lock] = {}
         self._changed: set[str] = set()
         """The accounts with new records in the stream, whose events that were not applicable may be so now."""
@@ -103,7 +103,7 @@ class Scheduler:
             self._thread.join(IDLE_SECONDS * 40)
         self._media_workers.stop()
         if self._engine is not None:
-            self._engine.flows.requests.stop()
+            self._engine.requests.stop()
         self._callback_workers.stop()
 
     def wake(self) -> None:
@@ -140,7 +140,7 @@ class Scheduler:
     def _start_work(self, account: str | None) -> list[futures.Future[None]]:
         """Begin what is slow and due; return what is running for an account (None: for all)."""
         media = self._media_workers.start_due(account)
-        return media if self._engine is None else [*media, *self._engine.flows.requests.running(account)]
+        return media if self._engine is None else [*media, *self._engine.requests.running(account)]
 
     def run_without_media(self) -> bool:
         """Run the work that is due, except callbacks and the slow encoding of media; return whether there was some."""
@@ -279,7 +279,9 @@ class Scheduler:
         now = time_of(self._clock, account)
         if account is not None:
             return min((max(0, due - now) for due in self._due_times(account, now)), default=None)
-        accounts = self._unfinished.accounts | set(self._engine.flows.accounts() if self._engine is not None else ())
+        accounts = self._unfinished.accounts | (
+            self._engine.accounts_with_calls() if self._engine is not None else set()
+        )
         waits = [self._milliseconds_until_due(each) for each in accounts]
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -290,7 +292,7 @@ class Scheduler:
         # An event that is due already waits for something else than time.
         if engine_due is not None and engine_due > now:
             yield engine_due
-        flow_due = self._engine.flows.next_due(account) if self._engine is not None else None
+        flow_due = self._engine.next_due(account) if self._engine is not None else None
         if flow_due is not None and flow_due > now:
             yield flow_due
         for capture in self._engine.uploads(account) if self._engine is not None else ():

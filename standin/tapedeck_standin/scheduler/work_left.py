@@ -135,7 +135,7 @@ class UnfinishedWork:
                 yield WorkLeft(event["account"], _RESOURCE_FIELDS[subject], event[subject], WorkKind.EVENT, due)
 
     def _instructions(self, account: str | None) -> Iterator[WorkLeft]:
-        for owner, call in self.engine.flows.requests.calls(account) if self.engine is not None else ():
+        for owner, call in self.engine.requests.calls(account) if self.engine is not None else ():
             yield WorkLeft(owner, ResourceType.CALL, call, WorkKind.INSTRUCTIONS, time_of(self.clock, owner))
 
     def _callbacks(self, account: str | None) -> Iterator[WorkLeft]:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.calls.call_flows import CallFlows
-from tapedeck_standin.calls.leg import LegStatus
-from tapedeck_standin.calls.wire import participant_placement, placement_of
+from tapedeck_standin.calls.access import CallFlowAccess
 from tapedeck_standin.recordings.command_memory import CommandMemory, Subject
 from tapedeck_standin.recordings.commands import Command, EventReporter, has_expired
 
@@ -30,7 +28,7 @@ class CallCommands:
         self,
         memory: CommandMemory,
         report: EventReporter,
-        flows: CallFlows,
+        flows: CallFlowAccess,
         clock: Clock,
         on_dialed: Callable[[Command], object],
     ) -> None:
@@ -67,17 +65,19 @@ class CallCommands:
         elif self._memory.is_new(subject, command["version"]) and self._memory.last(subject) is not None:
             self._redirect(command)  # it is dialed already: only its settings may change
         elif self._memory.last(subject) is not None:
-            self._flows.repeat_progress(command["account"], call)
+            self._flows.get().repeat_progress(command["account"], call)
         elif has_expired(command, self._clock()):
             self.refuse(command, "expired", is_final=False)
         else:
             self._memory.note(subject, command["version"], {"type": "call.ringing", "call": call})
-            self._flows.place(command["account"], call, placement_of(command["wanted"]), command["version"])
+            from tapedeck_standin.calls.wire import placement_of  # noqa: PLC0415 - at the first call with instructions
+
+            self._flows.get().place(command["account"], call, placement_of(command["wanted"]), command["version"])
 
     def _hang_up(self, command: Command) -> None:
         subject = ("call", command["call"])
-        if self._memory.is_new(subject, command["version"]):
-            self._flows.end_by_api(command["call"])
+        if self._flows.made is not None and self._memory.is_new(subject, command["version"]):
+            self._flows.made.end_by_api(command["call"])
         event = {"type": "call.ended", "call": command["call"], "status": command["wanted"]["status"]}
         self._carry_out(subject, command, event)
         self._memory.end(subject)
@@ -86,7 +86,7 @@ class CallCommands:
         """Give a call other instructions or settings; of a call that is placed already, only the settings."""
         subject = ("call", command["call"])
         if self._memory.is_new(subject, command["version"]):
-            self._flows.redirect(command["account"], command["call"], command["wanted"])
+            self._flows.get().redirect(command["account"], command["call"], command["wanted"])
         self._carry_out(subject, command, {"type": "call.redirected", "call": command["call"]})
 
     def _end_conference(self, command: Command) -> None:
@@ -94,7 +94,8 @@ class CallCommands:
         event = {
             "type": "conference.ended", "conference": command["conference"], "reason": "conference-ended-via-api",
         }  # fmt: skip
-        self._flows.rooms.end(command["conference"])
+        if self._flows.made is not None:
+            self._flows.made.rooms.end(command["conference"])
         self._carry_out(subject, command, event)
         self._memory.end(subject)
 
@@ -104,8 +105,8 @@ class CallCommands:
         self._carry_out(_participant(command), command, {"type": "participant.changed", **_ids(command), **state})
 
     def _remove_participant(self, command: Command) -> None:
-        if self._memory.is_new(_participant(command), command["version"]):
-            self._flows.rooms.remove(command["conference"], command["call"])
+        if self._flows.made is not None and self._memory.is_new(_participant(command), command["version"]):
+            self._flows.made.rooms.remove(command["conference"], command["call"])
         self._carry_out(_participant(command), command, {"type": "participant.left", **_ids(command)})
 
     def _dial(self, command: Command) -> None:
@@ -127,14 +128,16 @@ class CallCommands:
             return
         self._conference_of_dialed[call] = command["conference"]
         self._memory.note(subject, command["version"], _joined(command))
+        from tapedeck_standin.calls.wire import participant_placement  # noqa: PLC0415 - at the first dialed call
+
         placement = participant_placement(command["wanted"], lambda: self._join_dialed(command))
-        self._flows.place(command["account"], call, placement, command["version"])
+        self._flows.get().place(command["account"], call, placement, command["version"])
 
     def _join_dialed(self, command: Command) -> None:
         """Let a call that was dialed into a conference join it."""
         self._answer(command, _joined(command), command["version"])
         wanted = command["wanted"]
-        self._flows.rooms.add_dialed(
+        self._flows.get().rooms.add_dialed(
             command["account"], command["conference"], command["call"],
             starts=wanted["start_conference_on_enter"], ends=wanted["end_conference_on_exit"],
         )  # fmt: skip
@@ -146,9 +149,9 @@ class CallCommands:
         if self._memory.is_new(subject, command["version"]):
             self._memory.note(subject, command["version"], _joined(command))
         last = self._memory.last(subject)
-        leg = self._flows.find(command["account"], command["call"])
-        if leg is not None and leg.status is LegStatus.RINGING:
-            self._flows.repeat_progress(command["account"], command["call"])
+        leg = self._flows.get().find(command["account"], command["call"])
+        if leg is not None and leg.is_ringing:
+            self._flows.get().repeat_progress(command["account"], command["call"])
         elif last is not None:
             self._answer(command, {"type": "call.answered", "call": command["call"]}, last.version)
             self._answer(command, last.event, last.version)

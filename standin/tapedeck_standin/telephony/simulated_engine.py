@@ -8,18 +8,15 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Protocol
-
-from tapedeck_callflow.effects import Note
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.calls.call_flows import CallFlows
+from tapedeck_standin.calls.access import CallFlowAccess
 from tapedeck_standin.calls.instruction_requests import InstructionRequests, WantedRequest
-from tapedeck_standin.calls.leg import Leg
 from tapedeck_standin.calls.parties import Parties
-from tapedeck_standin.calls.rooms import FindConference
 from tapedeck_standin.clock import working_for
 from tapedeck_standin.recordings.captures import Capture
 from tapedeck_standin.recordings.command_memory import CommandMemory
@@ -28,6 +25,13 @@ from tapedeck_standin.recordings.recording_commands import RecordingCommands, ca
 from tapedeck_standin.telephony.call_commands import CallCommands
 from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault, Upload
 from tapedeck_standin.telephony.outbox import Outbox, PendingEvent
+
+if TYPE_CHECKING:
+    from tapedeck_callflow.effects import Note
+
+    from tapedeck_standin.calls.call_flows import CallFlows
+    from tapedeck_standin.calls.leg import Leg
+    from tapedeck_standin.calls.rooms import FindConference
 
 PROTOCOL: Final = 2
 
@@ -83,7 +87,7 @@ class EngineLinks:
     post: Post
     upload: Upload
     request: Callable[[WantedRequest], Mapping[str, Any]]
-    find_conference: FindConference
+    find_conference: "FindConference"
 
 
 class SimulatedEngine:
@@ -105,7 +109,7 @@ class SimulatedEngine:
         recording_preference: RecordingPreference,
         missing_media_fault: MissingMediaFault,
         log: Callable[[str], object],
-        note: Callable[[Leg, Note, int], object] = lambda _leg, _note, _at: None,
+        note: "Callable[[Leg, Note, int], object]" = lambda _leg, _note, _at: None,
     ) -> None:
         self._links = links
         self._clock = clock
@@ -126,11 +130,8 @@ class SimulatedEngine:
         self.outbox = Outbox(clock, self._log_dead)
         memory = CommandMemory(clock)
         self._recordings = RecordingCommands(memory, self._report, self._refuse_recording, clock)
-        self.flows = CallFlows(
-            self._lock, self._report, self._recordings, Parties(),
-            InstructionRequests(links.request, self._may_request), note, lambda call: memory.end(("call", call)),
-            links.find_conference, clock,
-        )  # fmt: skip
+        self.parties, self.requests = Parties(), InstructionRequests(links.request, self._may_request)
+        self.flows = CallFlowAccess(partial(self._make_flows, memory, note))
         self._calls = CallCommands(memory, self._report, self.flows, clock, self._on_dialed)
         self._handlers: Mapping[str, Callable[[Command], None]] = {
             **self._calls.handlers,
@@ -153,11 +154,11 @@ class SimulatedEngine:
         if self._session_needed:
             return was_busy
         was_busy = self.process_commands() or was_busy
-        was_busy = self.flows.run_due() or was_busy
+        was_busy = (self.flows.made is not None and self.flows.made.run_due()) or was_busy
         if self._clock() - self._alive_at >= self._alive_every_ms:
             self._report_alive()
         was_busy = self.report_events() or was_busy
-        return self.flows.requests.start_due() or was_busy
+        return self.requests.start_due() or was_busy
 
     def process_commands(self) -> bool:
         """Carry out the commands that wait; return whether there was any work."""
@@ -242,7 +243,10 @@ class SimulatedEngine:
         """Drop the captures and the events of an account."""
         with self._lock:
             self._recordings.forget(account)
-            self.flows.forget(account)
+            self.parties.forget(account)
+            self.requests.forget(account)
+            if self.flows.made is not None:
+                self.flows.made.forget(account)
             self.outbox.forget(account)
 
     def _ready(self, account: str | None) -> list[Capture]:
@@ -327,7 +331,7 @@ class SimulatedEngine:
         if event["type"] == "recording.started" and outcome == "refused":
             self._recordings.discard(event["recording"])
         is_join = event["type"] == "participant.joined" and outcome == "taken"
-        if is_join and self.flows.rooms.recording_of(event["conference"]) is not None:
+        if is_join and self._recording_by_markup(event["conference"]) is not None:
             self._joined.append((event["account"], event["conference"]))
         if event["type"] == "call.answered" and outcome in {"taken", "repeated", "stale"}:
             conference = self._dialed.pop(event["call"], None)
@@ -347,7 +351,7 @@ class SimulatedEngine:
             account,
             {"type": "conference", "id": conference},
             source="Conference",
-            **self.flows.rooms.recording_of(conference)
+            **self._recording_by_markup(conference)
             or {
                 "trim": options.get("conference_trim", "trim-silence"),
                 "callback": callback_of(options, "conference_recording_status_callback"),
@@ -356,6 +360,27 @@ class SimulatedEngine:
 
     def _refuse_recording(self, command: Command, code: str) -> None:
         self._calls.refuse(command, code, is_final=False)
+
+    def next_due(self, account: str) -> int | None:
+        """Return when something happens next in the calls of an account (milliseconds); None: nothing will."""
+        return self.flows.made.next_due(account) if self.flows.made is not None else None
+
+    def accounts_with_calls(self) -> set[str]:
+        """Return the accounts in whose calls something will happen."""
+        return set(self.flows.made.accounts()) if self.flows.made is not None else set()
+
+    def _make_flows(self, memory: CommandMemory, note: "Callable[[Leg, Note, int], object]") -> "CallFlows":
+        # At the first call with instructions: what executes them takes a tenth of a start.
+        from tapedeck_standin.calls.call_flows import CallFlows  # noqa: PLC0415
+
+        return CallFlows(
+            self._lock, self._report, self._recordings, self.parties, self.requests, note,
+            lambda call: memory.end(("call", call)), self._links.find_conference, self._clock,
+        )  # fmt: skip
+
+    def _recording_by_markup(self, conference: str) -> Mapping[str, Any] | None:
+        """Return how a conference is recorded that markup has opened; None if it is not."""
+        return self.flows.made.rooms.recording_of(conference) if self.flows.made is not None else None
 
     def _may_request(self, call: str) -> bool:
         """Whether Tapedeck knows all that has happened to a call, whose application may read it."""
@@ -369,7 +394,8 @@ class SimulatedEngine:
 
     def _ordered_by(self, call_or_conference: str) -> str:
         """Return the id by which the events of a call or conference are ordered."""
-        return self._calls.ordered_by(self.flows.order_of(call_or_conference))
+        flows = self.flows.made
+        return self._calls.ordered_by(flows.order_of(call_or_conference) if flows is not None else call_or_conference)
 
     def _log_dead(self, event: Mapping[str, Any], reason: str) -> None:
         self._log(f"event {event['type']} {event['id']} had no effect: {reason}")

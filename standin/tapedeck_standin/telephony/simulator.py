@@ -3,10 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-from tapedeck_callflow.events import Source as InstructionSource
-from tapedeck_callflow.events import UrlSource
+from typing import TYPE_CHECKING, Final
 
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.domain.call import LIVE, Call, CallStatus
@@ -32,10 +29,13 @@ from tapedeck.http.services import ApiServices
 from tapedeck.ports.clock import Clock
 from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.calls.leg import Leg
 from tapedeck_standin.calls.parties import PartyRule
 from tapedeck_standin.recordings.captures import Capture
 from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
+
+if TYPE_CHECKING:
+    from tapedeck_callflow.events import Source as InstructionSource
+    from tapedeck_callflow.events import UrlSource
 
 DEFAULT_TO: Final = "+12025550123"
 DEFAULT_FROM: Final = "+12025550199"
@@ -71,9 +71,9 @@ class IncomingCall:
 
     to: str
     from_: str
-    source: InstructionSource
+    source: "InstructionSource"
     dialect: str
-    fallback: UrlSource | None = None
+    fallback: "UrlSource | None" = None
     callback: CallbackSubscription | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     party: PartyRule | None = None
@@ -163,11 +163,13 @@ class Telephony:
         identifier = new_id(self._clock())
         new = NewCall(wanted.to, wanted.from_, "inbound", callback=wanted.callback)
         self._report(account, CallProgressReport(identifier, CallStatus.RINGING, new), STANDIN_ENGINE)
+        from tapedeck_standin.calls.leg import Leg  # noqa: PLC0415 - at the first call with instructions
+
         leg = Leg(
             account, identifier, wanted.to, wanted.from_, "inbound", wanted.dialect,
             wanted.party or PartyRule(wanted.from_), parameters=wanted.parameters,
         )  # fmt: skip
-        self._engine.flows.begin(leg, wanted.source, wanted.fallback)
+        self._engine.flows.get().begin(leg, wanted.source, wanted.fallback)
         return CallSnapshot(self._calls.get(account, identifier))
 
     def snapshot(self, account: str, call: str) -> CallSnapshot:
