@@ -279,6 +279,7 @@ class CallRoutes:
 def _instructed_by(call: IncomingCall, settings: UrlSettings, application: str | None) -> IncomingCall:
     """Return a call with the instructions of its number or application; what the request gave comes first."""
     from tapedeck_callflow.events import UrlSource  # noqa: PLC0415 - at the first call with instructions
+
     from tapedeck_standin.calls.wire import application_parameters  # noqa: PLC0415
 
     fallback, callback = call.fallback, call.callback
