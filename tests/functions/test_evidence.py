@@ -11,7 +11,8 @@ import pytest
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.recordings import StartRecording
 from tapedeck_protocol.evidence import first_hash, head_of, next_hash
-from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
+from tapedeck_standin.telephony.engine_links import EngineLinks
+from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 from tests.client import make_event
 from tests.functions.background_world import ENGINE_TOKEN, World, register_engine
 from tests.functions.objects import Objects

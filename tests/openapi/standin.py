@@ -131,9 +131,10 @@ class StandIn:
         return identifier
 
     def _finish(self) -> None:
-        self.control("wait-until-idle")
+        # The callbacks of earlier cases are refused, and each is repeated.
+        self.control("wait-until-idle", timeout=60)
         self.control("clock", advance=5)
-        self.control("wait-until-idle")
+        self.control("wait-until-idle", timeout=60)
 
 
 @contextmanager

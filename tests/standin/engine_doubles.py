@@ -13,7 +13,8 @@ from tapedeck_protocol.events import EVENTS
 from tapedeck_protocol.outcomes import EventBatch
 from tapedeck_protocol.session import OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadRequest
-from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
+from tapedeck_standin.telephony.engine_links import EngineLinks
+from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 START = 1_800_000_000_000
 ACCOUNT = "a" * 32

@@ -24,7 +24,8 @@ from tapedeck_standin.calls.instruction_requests import WantedRequest
 from tapedeck_standin.calls.webhook_journal import WebhookJournal
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import MEDIA, Faults
-from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
+from tapedeck_standin.telephony.engine_links import EngineLinks
+from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 from tapedeck_standin.telephony.upload_wire import Captures
 
 if TYPE_CHECKING:

@@ -7,15 +7,14 @@ acts only when called. `docs/reference/engine-protocol.md` has the rules that it
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.calls.access import CallFlowAccess
-from tapedeck_standin.calls.instruction_requests import InstructionRequests, WantedRequest
+from tapedeck_standin.calls.instruction_requests import InstructionRequests
 from tapedeck_standin.calls.parties import Parties
 from tapedeck_standin.clock import working_for
 from tapedeck_standin.recordings.captures import Capture
@@ -23,7 +22,8 @@ from tapedeck_standin.recordings.command_memory import CommandMemory
 from tapedeck_standin.recordings.commands import Command
 from tapedeck_standin.recordings.recording_commands import RecordingCommands, callback_of, dialed_recording_of
 from tapedeck_standin.telephony.call_commands import CallCommands
-from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault, Upload
+from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault
+from tapedeck_standin.telephony.engine_links import EngineLinks
 from tapedeck_standin.telephony.outbox import Outbox, PendingEvent
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from tapedeck_standin.calls.call_flows import CallFlows
     from tapedeck_standin.calls.leg import Leg
-    from tapedeck_standin.calls.rooms import FindConference
 
 PROTOCOL: Final = 2
 
@@ -55,39 +54,6 @@ CAPABILITIES: Final = {
 
 RecordingPreference = Callable[[str, str], Mapping[str, Any] | None]
 """Returns the recording options for an account's conference, from its first participant; None: no recording now."""
-
-Post = Callable[[str, dict[str, Any]], tuple[int, Mapping[str, Any]]]
-"""Sends a request to a route, such as `events`; returns the status and the body of the answer."""
-
-
-class CommandMessage(Protocol):
-    """A received message of the engine's queue."""
-
-    @property
-    def body(self) -> str:
-        """The command as JSON."""
-
-    @property
-    def receipt(self) -> str:
-        """What deletes the message."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLinks:
-    """All that connects an engine to Tapedeck.
-
-    `receive` returns some commands of its queue, `delete` deletes one by its receipt. `post` sends a request to a route
-    of the engine API. `upload` sends a file to the address in an upload's answer and returns the HTTP status. `request`
-    requests instructions from the application of a call, and returns the answer of the route `documents`.
-    `find_conference` returns the id of the live conference with a name.
-    """
-
-    receive: Callable[[], Sequence[CommandMessage]]
-    delete: Callable[[str], object]
-    post: Post
-    upload: Upload
-    request: Callable[[WantedRequest], Mapping[str, Any]]
-    find_conference: "FindConference"
 
 
 class SimulatedEngine:
