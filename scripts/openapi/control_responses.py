@@ -62,6 +62,7 @@ def response_schemas() -> dict[str, Schema]:
         "sid": sids, "status": _choice(CallStatus),
         "direction": {"type": "string", "enum": ["inbound", "outbound-api", "outbound-dial"]}, "to": text,
         "parent": sids_or_null, "conference": sids_or_null, "from": text,
+        "position": {"anyOf": [{"$ref": REFERENCE.format(model="Position")}, null]},
     }  # fmt: skip
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
@@ -83,9 +84,9 @@ def response_schemas() -> dict[str, Schema]:
         "Calls": _page("Calls", "calls", "ListedCall"),
         "CallWithCourse": _object(
             "A call, as the list shows it, with what has happened in it.", **listed_call,
-            position={"anyOf": [{"$ref": REFERENCE.format(model="Position")}, null]},
             document={"anyOf": [{"$ref": REFERENCE.format(model="Document")}, null]}, played=_list("PlayedItem"),
             keys=_list("PressedKey"), spoken={"type": "array", "items": text}, streams=_list("Stream"),
+            children={"type": "array", "items": sids},
         ),
         "Clock": {
             **_object(

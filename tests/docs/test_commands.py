@@ -127,7 +127,7 @@ def test_the_example_of_a_call_that_comes_in_works(port: str) -> None:
     assert (there["position"]["verb"], pressed, ended["status"]) == ("Gather", {"used": True}, "completed")
     assert list(call) == [
         "sid", "status", "direction", "from", "to", "parent", "conference", "position", "document", "played", "keys",
-        "spoken", "streams",
+        "spoken", "streams", "children",
     ]  # fmt: skip
     assert ([each["text"] for each in call["played"]], [each["key"] for each in call["keys"]]) == (["Hello"], ["1"])
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_tapedeck import client
+from pytest_tapedeck import control
 from pytest_tapedeck.client import NoAnswer, Tapedeck
 
 
@@ -52,7 +52,7 @@ def test_a_request_that_waits_may_take_longer(
     seconds: str,
 ) -> None:
     """The time in which the server itself waits is added; an account is not shown (C-343)."""
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.25)
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.25)
     with pytest.raises(NoAnswer) as raised:
         act(silent)
     assert str(raised.value) == explanation(request_line, seconds)

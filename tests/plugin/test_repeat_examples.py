@@ -44,11 +44,13 @@ def test_the_first_failure_ends_it(run: Callable[..., int], capsys: pytest.Captu
 
 
 def test_it_runs_the_examples_of_both_readmes(tmp_path: Path) -> None:
-    """The folder has the file of `examples/pytest` and the example in the plugin's README."""
+    """The folder has the file of `examples/pytest` and the examples in the plugin's README."""
     repeat_examples.write_examples(tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.py")) == ["test_card_number.py", "test_recording.py"]
-    for path in tmp_path.glob("*.py"):
-        assert "assert int(finished.duration) == 30\n" in path.read_text(encoding="utf-8")
+    names = ["test_card_number.py", "test_menu.py", "test_recording.py"]
+    assert sorted(path.name for path in tmp_path.glob("*.py")) == names
+    for name in ("test_card_number.py", "test_recording.py"):
+        assert "assert int(finished.duration) == 30\n" in (tmp_path / name).read_text(encoding="utf-8")
+    assert "def test_a_caller_who_presses_nothing_hears_goodbye(" in (tmp_path / names[1]).read_text(encoding="utf-8")
 
 
 def test_a_busy_process_ends_with_its_parent() -> None:
@@ -63,4 +65,4 @@ def test_the_examples_pass(tmp_path: Path) -> None:
     with repeat_examples.busy_processes(1):
         ran = repeat_examples.run_examples(tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "12 passed" in ran.stdout
+    assert "13 passed" in ran.stdout

@@ -13,20 +13,20 @@ from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 
 
 def test_lists_calls(control: ControlClient, api: HttpFunctionClient) -> None:
-    """A call has its status, direction, numbers, parent and conference; the newest comes first."""
+    """A call has its status, direction, numbers, parent, conference and position; the newest comes first."""
     first = control.post("/calls", {"from": "+12025550101", "to": "+12025550102", "status": "ringing"}).body["sid"]
     second = control.post("/calls", {"direction": "outbound-api"}).body["sid"]
     conference = control.post("/conferences", {"participants": 1}).body
     numbers = {"from": "+12025550199", "to": "+12025550123"}
     joined = {
         "sid": conference["calls"][0]["sid"], "status": "in-progress", "direction": "inbound", **numbers,
-        "parent": None, "conference": conference["sid"],
+        "parent": None, "conference": conference["sid"], "position": None,
     }  # fmt: skip
     older = [
         {"sid": second, "status": "in-progress", "direction": "outbound-api", **numbers, "parent": None,
-         "conference": None},
+         "conference": None, "position": None},
         {"sid": first, "status": "ringing", "direction": "inbound", "from": "+12025550101", "to": "+12025550102",
-         "parent": None, "conference": None},
+         "parent": None, "conference": None, "position": None},
     ]  # fmt: skip
     shown = control.get("/calls")
     assert (shown.status, shown.body) == (200, {"calls": [joined, *older], "next": None})
@@ -82,17 +82,33 @@ def test_shows_one_call(control: ControlClient) -> None:
     made = [control.post("/calls", {"status": status}).body["sid"] for status in ("ringing", "in-progress")]
     listed = control.get("/calls").body["calls"]
     nothing: dict[str, object] = {
-        "position": None,
         "document": None,
         "played": [],
         "keys": [],
         "spoken": [],
         "streams": [],
+        "children": [],
     }
     for sid, expected in zip(made, reversed(listed), strict=True):
         for spelling in ("twilio", "signalwire"):
             shown = control.get(f"/calls/{sid[spelling]}")
             assert (shown.status, shown.body) == (200, {**expected, **nothing})
+
+
+def test_a_call_shows_the_calls_that_it_dialed(control: ControlClient) -> None:
+    """The sids are in the order of dialing, and each of these calls has none; the list has the positions (C-339)."""
+    for number in ("+12025550144", "+12025550145"):
+        control.post("/parties", {"number": number, "outcome": "manual"})
+    markup = "<Response><Dial><Number>+12025550144</Number><Number>+12025550145</Number></Dial></Response>"
+    call = control.post("/calls", {"twiml": markup}).body["sid"]["twilio"]
+    control.post("/clock", {"until": "Dial", "call": call})
+    listed = control.get("/calls").body["calls"]
+    children = sorted((each for each in listed if each["parent"] is not None), key=lambda each: str(each["to"]))
+    shown = control.get(f"/calls/{call}").body
+    assert shown["children"] == [each["sid"] for each in children]
+    assert [control.get(f"/calls/{each['sid']['twilio']}").body["children"] for each in children] == [[], []]
+    positions = {each["sid"]["twilio"]: each["position"] for each in listed}
+    assert (positions[call], positions[call]["verb"]) == (shown["position"], "Dial")
 
 
 def test_shows_one_conference(control: ControlClient) -> None:

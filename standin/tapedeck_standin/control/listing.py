@@ -122,12 +122,25 @@ class ListRoutes:
             query.limit,
             None if query.number is None else lambda call: query.number in {call.to, call.from_},
         )
-        return _page("calls", ResourceType.CALL, [_call_body(call) for call in found], following)
+        bodies = [{**_call_body(call), "position": self._describe(account, call.id)["position"]} for call in found]
+        return _page("calls", ResourceType.CALL, bodies, following)
 
     def _show_call(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_query(ControlQuery, request).account_id)
         call = self._get_call(account, read_sid(ResourceType.CALL, sid))
-        return 200, {**_call_body(call), **self._describe(account, call.id)}
+        return 200, {
+            **_call_body(call),
+            **self._describe(account, call.id),
+            "children": [
+                format_sid_in_both_dialects(ResourceType.CALL, each) for each in self._children(account, call)
+            ],
+        }
+
+    def _children(self, account: str, call: Call) -> list[str]:
+        """Return the ids of the calls that a call dialed, oldest first."""
+        wanted = CallFilter(parent_call=call.id)
+        found, _ = _collect(lambda page: self._lists.calls(account, wanted, page), None, MAX_LISTED)
+        return [child.id for child in reversed(found)]
 
     def _list_conferences(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(PageQuery, request)

@@ -6,9 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_tapedeck.client import Call, CallbackMissing, Conference, NoAnswer, NotSettled, Refused, Tapedeck
+    from pytest_tapedeck.client import (
+        Call,
+        CallbackMissing,
+        CallElsewhere,
+        Conference,
+        NoAnswer,
+        NotSettled,
+        Refused,
+        Tapedeck,
+        WebhookMissing,
+    )
 
-__all__ = ["Call", "CallbackMissing", "Conference", "NoAnswer", "NotSettled", "Refused", "Tapedeck"]
+__all__ = [
+    "Call",
+    "CallElsewhere",
+    "CallbackMissing",
+    "Conference",
+    "NoAnswer",
+    "NotSettled",
+    "Refused",
+    "Tapedeck",
+    "WebhookMissing",
+]
 
 
 def __getattr__(name: str) -> object:

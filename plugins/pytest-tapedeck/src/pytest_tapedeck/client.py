@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import Any
 
-from pytest_tapedeck.connections import send
+from pytest_tapedeck import control
+from pytest_tapedeck.calls import Call, CallElsewhere, call_from
+from pytest_tapedeck.control import REQUEST_TIMEOUT, Control, NoAnswer, Refused, naming, send_control_request
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-ANSWER_SECONDS = 120
-"""How long the answer to a request is waited for that does not wait itself (C-343)."""
+__all__ = [
+    "Call", "CallElsewhere", "CallbackMissing", "Conference", "NoAnswer", "NotSettled", "Refused", "Tapedeck",
+    "WebhookMissing", "send_control_request",
+]  # fmt: skip
 
 ADVANCE_SECONDS = 600
 """How long `advance` waits: the server first finishes all recordings that end."""
-
-_BAD_REQUEST = 400
-_HTTP_REQUEST_TIMEOUT = 408
-
-
-class Refused(Exception):
-    """The stand-in rejected a control request; `status` is the HTTP status."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class NoAnswer(TimeoutError):
-    """The stand-in has not answered a control request in time; `seconds` is how long its answer was waited for."""
-
-    def __init__(self, method: str, path: str, seconds: float) -> None:
-        super().__init__(
-            f"no answer to {method} /_standin{path.partition('?')[0]} within {seconds:g} s. The server still works on "
-            "it. Before it moves a clock it makes the audio of the recordings that have ended, and other tests that "
-            "share the server take their part of its time: many hours of audio take minutes. Make the recordings "
-            "shorter, or give the method a longer timeout."
-        )
-        self.seconds = seconds
 
 
 class NotSettled(Exception):
@@ -69,19 +43,17 @@ class CallbackMissing(Exception):
         self.callbacks = callbacks
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call as it was when the control API returned it.
+class WebhookMissing(Exception):
+    """No request for instructions matched in time; `webhooks` lists those that were made instead, newest last."""
 
-    Args:
-        sid: the sid in Twilio's format.
-        id: the same sid in SignalWire's format.
-        status: the status in Twilio's spelling, such as `in-progress`.
-    """
-
-    sid: str
-    id: str
-    status: str
+    def __init__(self, wanted: str, seconds: float, webhooks: list[dict[str, Any]]) -> None:
+        made = [f"{each['kind']} of {each['call']['twilio']} to {each['url']}" for each in webhooks]
+        listed = "\n".join(f"  {line}" for line in made) or "  none"
+        super().__init__(
+            f"no request for instructions {wanted} within {seconds:g} s of real time. These were made:\n{listed}\n"
+            "One that is made later comes once the clock goes on: call.wait_for() goes on to a verb or to the end."
+        )
+        self.webhooks = webhooks
 
 
 @dataclass(frozen=True)
@@ -132,12 +104,25 @@ class Tapedeck:
         sid = account["sid"]
         return cls(url, https_url, ca_file, sid["twilio"], sid["signalwire"], account["token"], account["signing_key"])
 
-    def call(self, **fields: Any) -> Call:  # noqa: ANN401 - the control API defines the fields
-        """Create a call. All fields are optional: `to`, `from_`, `direction`, `status` (default `in-progress`)."""
+    def call(self, sid: str | None = None, /, **fields: Any) -> Call:  # noqa: ANN401 - the control API defines the fields
+        """Create a call, or return the one with a sid, such as a call that the application has created.
+
+        Args:
+            sid: the sid in either format; without it, a call is created.
+            fields: `to`, `from_`, `direction`, `status` (default `in-progress`) and others, all optional.
+
+        Raises:
+            Refused: there is no call with this sid, or the server rejects a field.
+            TypeError: a sid and fields are given.
+        """
+        if sid is not None:
+            if fields:
+                raise TypeError("call() takes either a sid, to find a call, or fields, to create one")
+            return call_from(self._control, self._control.get(f"/calls/{sid}"))
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
-        with _naming("from", "from_"):
-            return _call(self._post("/calls", **fields))
+        with naming("from", "from_"):
+            return call_from(self._control, self._control.post("/calls", **fields))
 
     def incoming_call(self, to: str | None = None, from_: str | None = None, **fields: Any) -> Call:  # noqa: ANN401 - as for `call`
         """Create a call that comes in, from a number to one of the application's. Other fields as for `call`.
@@ -151,22 +136,84 @@ class Tapedeck:
         given = {name: number for name, number in numbers.items() if number is not None}
         return self.call(**given, direction="inbound", **fields)
 
+    def inbound(
+        self,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        url: str | None = None,
+        twiml: str | None = None,
+        fallback_url: str | None = None,
+        status_callback: str | None = None,
+        party: dict[str, Any] | None = None,
+        parameters: dict[str, str] | None = None,
+        **fields: Any,  # noqa: ANN401 - as for `call`
+    ) -> Call:
+        """Create a call that comes in and executes its instructions, as `incoming_call` with these fields.
+
+        Args:
+            from_: the calling number or address.
+            to: the called number; without `url` and `twiml`, the instructions are those of its voice URL.
+            url: the URL of the instructions.
+            twiml: the instructions themselves, instead of `url`.
+            fallback_url: the URL of the instructions if a request for them fails.
+            status_callback: the URL for the callback about the end of the call.
+            party: how the caller behaves, with the fields of `party`.
+            parameters: further parameters of the requests for instructions.
+            fields: further fields, such as `caller_name`.
+
+        Raises:
+            Refused: the server rejects a field.
+        """
+        named = {
+            "url": url, "twiml": twiml, "fallback_url": fallback_url, "status_callback": status_callback,
+            "party": party, "parameters": parameters,
+        }  # fmt: skip
+        given = {name: value for name, value in named.items() if value is not None}
+        return self.incoming_call(to, from_, **given, **fields)
+
+    def party(self, number: str, outcome: str = "answer", **fields: Any) -> str:  # noqa: ANN401 - as for `call`
+        """Say how the party of a number behaves in the calls to it. Return the id of the rule.
+
+        Args:
+            number: the number or address; `*` for all.
+            outcome: `answer`, `busy`, `decline`, `no-answer`, `failed`, or `manual`: it rings until the test decides.
+            fields: `ring`, `answered_by`, `greeting`, `speaks`, `presses`, `hangup_after`, `sip_code`, `times`.
+        """
+        rule: str = self._control.post("/parties", number=number, outcome=outcome, **fields)["id"]
+        return rule
+
+    def number(self, phone_number: str, voice_url: str | None = None, **fields: Any) -> str:  # noqa: ANN401 - as for `call`
+        """Give the account a phone number whose instructions are at `voice_url`. Return its sid in Twilio's format.
+
+        Raises:
+            Refused: an account has this number, or the server rejects a field.
+        """
+        given = {"voice_url": voice_url} if voice_url is not None else {}
+        sid: str = self._control.post("/numbers", phone_number=phone_number, **given, **fields)["sid"]["twilio"]
+        return sid
+
+    def application(self, **fields: Any) -> str:  # noqa: ANN401 - as for `call`
+        """Create an application with a `voice_url` and other fields. Return its sid in Twilio's format."""
+        sid: str = self._control.post("/applications", **fields)["sid"]["twilio"]
+        return sid
+
     def hang_up(self, sid: str) -> Call:
         """End a call and its recordings."""
-        return _call(self._post(f"/calls/{sid}/hangup"))
+        return call_from(self._control, self._control.post(f"/calls/{sid}/hangup"))
 
     def conference(self, **fields: Any) -> Conference:  # noqa: ANN401 - the control API defines the fields
         """Create a conference with calls: `friendly_name`, `participants`, `status`, `record` and others."""
-        return _conference(self._post("/conferences", **fields))
+        return _conference(self._control, self._control.post("/conferences", **fields))
 
     def record_conference(self, sid: str) -> str:
         """Start a recording of a conference, as a media engine does. Return the recording's sid in Twilio's format."""
-        recording: str = self._post(f"/conferences/{sid}/recordings")["sid"]["twilio"]
+        recording: str = self._control.post(f"/conferences/{sid}/recordings")["sid"]["twilio"]
         return recording
 
     def end_conference(self, sid: str) -> Conference:
         """End a conference and its recordings."""
-        return _conference(self._post(f"/conferences/{sid}/end"))
+        return _conference(self._control, self._control.post(f"/conferences/{sid}/end"))
 
     def advance(self, seconds: float, timeout: float = ADVANCE_SECONDS) -> None:
         """Advance the clock of this account; no other account's time moves.
@@ -180,8 +227,8 @@ class Tapedeck:
         Raises:
             NoAnswer: the clock has not arrived within `timeout` seconds; the server still moves it.
         """
-        with _naming("advance", "seconds"):
-            self._send("/clock", {"advance": seconds}, timeout)
+        with naming("advance", "seconds"):
+            self._control.send("/clock", {"advance": seconds}, timeout)
 
     def settle(self, timeout: float = 10) -> None:
         """Advance the clock to the next due time, again and again, until nothing of this account is under way.
@@ -214,12 +261,12 @@ class Tapedeck:
                 `double` and `reorder`; for media `absent`, an error code; for `update_call_recording` and
                 `update_conference_recording` `unconfirmed=True`.
         """
-        fault: str = self._post("/faults", on=on, times=times, then=then)["id"]
+        fault: str = self._control.post("/faults", on=on, times=times, then=then)["id"]
         return fault
 
     def callbacks(self, sid: str | None = None, event: str | None = None, wait: float = 0) -> list[dict[str, Any]]:
         """Return the callbacks sent to the application, newest last. Waits up to `wait` seconds for a match."""
-        return list(self._get("/callbacks", waits=wait, sid=sid, event=event, wait=wait or None)["callbacks"])
+        return list(self._control.get("/callbacks", waits=wait, sid=sid, event=event, wait=wait or None)["callbacks"])
 
     def expect_callback(self, event: str | None = None, sid: str | None = None, timeout: float = 10) -> dict[str, Any]:
         """Wait for a callback to the application, and return the first one that matches, even an earlier one.
@@ -235,7 +282,7 @@ class Tapedeck:
             CallbackMissing: none came in time; its text lists what came instead.
             Refused: `timeout` is more than 60.
         """
-        with _naming("wait", "timeout"):
+        with naming("wait", "timeout"):
             found = self.callbacks(sid, event, timeout)
         if not found:
             wanted = (
@@ -244,94 +291,53 @@ class Tapedeck:
             raise CallbackMissing(wanted, timeout, self.callbacks())
         return found[0]
 
+    def webhooks(self, call: str | None = None, kind: str | None = None, wait: float = 0) -> list[dict[str, Any]]:
+        """Return the requests for instructions, newest last. Waits up to `wait` seconds for one that was answered."""
+        return list(self._control.get("/webhooks", waits=wait, call=call, kind=kind, wait=wait or None)["webhooks"])
+
+    def expect_webhook(self, kind: str | None = None, call: str | None = None, timeout: float = 10) -> dict[str, Any]:
+        """Wait for a request for instructions, and return the first one that matches, even an earlier one.
+
+        Does not advance the clock.
+
+        Args:
+            kind: only this kind, such as `voice` or `action`.
+            call: only requests of the call with this sid.
+            timeout: seconds of real time, at most 60.
+
+        Raises:
+            WebhookMissing: none came in time; its text lists what came instead.
+            Refused: `timeout` is more than 60.
+        """
+        with naming("wait", "timeout"):
+            found = self.webhooks(call, kind, timeout)
+        if not found:
+            wanted = " ".join([*([f"of kind {kind}"] if kind else []), *([f"of {call}"] if call else [])]) or "at all"
+            raise WebhookMissing(wanted, timeout, self.webhooks())
+        return found[0]
+
     def replay(self, callback: str) -> None:
         """Deliver a callback again, with the same idempotency token, body and signature."""
-        self._post(f"/callbacks/{callback}/replay")
+        self._control.post(f"/callbacks/{callback}/replay")
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the API requests of the application with their responses, newest last."""
-        return list(self._get("/requests")["requests"])
+        return list(self._control.get("/requests")["requests"])
 
-    def _wait(self, path: str, timeout: float, **fields: Any) -> None:  # noqa: ANN401 - as for `_post`
+    @property
+    def _control(self) -> Control:
+        return Control(self.url, self.account_sid)
+
+    def _wait(self, path: str, timeout: float, **fields: Any) -> None:  # noqa: ANN401 - as for `call`
         try:
-            self._send(path, {"timeout": timeout, **fields}, timeout + ANSWER_SECONDS)
+            self._control.send(path, {"timeout": timeout, **fields}, timeout + control.ANSWER_SECONDS)
         except Refused as error:
-            if error.status == _HTTP_REQUEST_TIMEOUT:
+            if error.status == REQUEST_TIMEOUT:
                 raise NotSettled(json.loads(str(error))["left"]) from error
             raise
 
-    def _post(self, path: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the fields
-        return self._send(path, fields, ANSWER_SECONDS)
 
-    def _send(self, path: str, fields: dict[str, Any], timeout: float) -> dict[str, Any]:
-        return send_control_request(self.url, "POST", path, {"account": self.account_sid, **fields}, timeout)
-
-    def _get(self, path: str, *, waits: float = 0, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - as for `_post`
-        parameters = {
-            "account": self.account_sid,
-            **{name: value for name, value in query.items() if value is not None},
-        }
-        return send_control_request(self.url, "GET", f"{path}?{urlencode(parameters)}", timeout=waits + ANSWER_SECONDS)
-
-
-def send_control_request(
-    url: str, method: str, path: str, content: dict[str, Any] | None = None, timeout: float = ANSWER_SECONDS
-) -> dict[str, Any]:
-    """Send one request to the control API of the stand-in at this URL, and return the JSON body of the response.
-
-    Args:
-        url: the stand-in's base URL.
-        method: the HTTP method.
-        path: the path below `/_standin`, with its query.
-        content: the body, sent as JSON.
-        timeout: how long to wait for the response, in seconds.
-
-    Raises:
-        Refused: the response is an HTTP error.
-        NoAnswer: there is no response after `timeout` seconds.
-    """
-    body = None if content is None else json.dumps(content).encode()
-    headers = {"Content-Type": "application/json"}
-    try:
-        status, text = send(url, method, f"/_standin{path}", body, headers, timeout)
-    except socket.timeout as error:  # noqa: UP041 - until Python 3.9 it is no TimeoutError
-        raise NoAnswer(method, path, timeout) from error
-    if status >= _BAD_REQUEST:
-        raise Refused(status, text.decode("utf-8", "replace"))
-    parsed: dict[str, Any] = json.loads(text) if text else {}
-    return parsed
-
-
-@contextmanager
-def _naming(field: str, parameter: str) -> Iterator[None]:
-    """In errors of the block, replace a field of the control API by the parameter that the caller has written."""
-    try:
-        yield
-    except Refused as refused:
-        error = _error_of(refused)
-        if error.get("field") != field:
-            raise
-        message = error["message"].removeprefix(f"{field}: ")
-        renamed = {"error": {"message": f"{parameter}: {message}", "field": parameter}}
-        text = json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
-        raise Refused(refused.status, text) from refused.__cause__
-
-
-def _error_of(refused: Refused) -> dict[str, Any]:
-    """Return the error of the control API; an empty one if the answer is not of this API."""
-    with suppress(ValueError):
-        body = json.loads(str(refused))
-        if isinstance(body, dict) and isinstance(body.get("error"), dict):
-            error: dict[str, Any] = body["error"]
-            return error
-    return {}
-
-
-def _call(body: dict[str, Any]) -> Call:
-    return Call(body["sid"]["twilio"], body["sid"]["signalwire"], body["status"])
-
-
-def _conference(body: dict[str, Any]) -> Conference:
+def _conference(api: Control, body: dict[str, Any]) -> Conference:
     sid = body["sid"]
-    calls = tuple(map(_call, body["calls"]))
+    calls = tuple(call_from(api, each) for each in body["calls"])
     return Conference(sid["twilio"], sid["signalwire"], body["friendly_name"], body["status"], calls)
