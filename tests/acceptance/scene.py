@@ -1,7 +1,7 @@
 """A caller, an application and the stand-in between them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ class Scene:
     Attributes:
         key: what the account's requests are signed with.
         number: the account's number.
+        children: the dialed calls that `child` has found: the call that dialed each, and whom it dialed.
     """
 
     dialect: str
@@ -34,6 +35,7 @@ class Scene:
     app: Receiver
     key: str
     number: str
+    children: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def add_number(self) -> None:
         """Give the account its number, with instructions at `/voice` and a status callback at `/status`."""
@@ -60,6 +62,20 @@ class Scene:
         answer = self.control.post(f"/calls/{call}/{what}", body)
         assert answer.status == 200, answer.body
         return answer.body
+
+    def child(self, parent: str, to: str) -> str:
+        """Return the sid of the call that a call has dialed to this address."""
+        (found,) = [each for each in self.dialed(parent) if each["to"] == to]
+        direction = "outbound-dial" if self.dialect == "twilio" else "outbound"
+        assert (found["direction"], found["from"], found["parent_call_sid"]) == (direction, CALLER, parent)
+        sid = str(found["sid"])
+        self.children[sid] = (parent, to)
+        return sid
+
+    def dialed(self, parent: str) -> list[dict[str, Any]]:
+        """Return the calls that a call has dialed, as the API shows them, newest first."""
+        found: list[dict[str, Any]] = self.api.get("Calls", ParentCallSid=parent).body["calls"]
+        return found
 
     # Time
 
@@ -101,12 +117,13 @@ class Scene:
         """Return the kinds of the requests for instructions of a call."""
         return [each["kind"] for each in self.control.get("/webhooks", call=call).body["webhooks"]]
 
-    def requests(self, call: str) -> list[Request]:
-        """Return what has arrived about a call, in order.
+    def requests(self, *calls: str) -> list[Request]:
+        """Return what has arrived about these calls, in order.
 
         Checks of each request that it has a valid signature, and all fields of its kind with their values.
         """
-        return [self._checked(call, each) for each in list(self.app.arrived) if each.fields.get("CallSid") == call]
+        found = [(each.fields.get("CallSid", ""), each) for each in list(self.app.arrived)]
+        return [self._checked(call, each) for call, each in found if call in calls]
 
     def _checked(self, call: str, request: ReceivedCallback) -> Request:
         header = "x-twilio-signature" if self.dialect == "twilio" else "x-signalwire-signature"
@@ -122,16 +139,17 @@ class Scene:
         return request.method, urlsplit(request.url).path, rest
 
     def _fields(self, call: str) -> dict[str, str]:
+        parent, to = self.children.get(call, ("", self.number))
         shared = {
             "AccountSid": self.control.account or "", "ApiVersion": "2010-04-01", "CallSid": call,
-            "Direction": "inbound", "From": CALLER, "To": self.number,
+            "Direction": "outbound-dial" if parent else "inbound", "From": CALLER, "To": to,
+            **({"ParentCallSid": parent} if parent else {}),
         }  # fmt: skip
         if self.dialect == "signalwire":
             return shared
-        places = {
-            f"{side}{name}": value for side in ("From", "To", "Caller", "Called") for name, value in _PLACE.items()
-        }
-        return {**shared, "Called": self.number, "Caller": CALLER, **places}
+        sides = ("From", "Caller", *(("To", "Called") if to.startswith("+") else ()))
+        places = {f"{side}{name}": value for side in sides for name, value in _PLACE.items()}
+        return {**shared, "Called": to, "Caller": CALLER, **places}
 
     def _recording_fields(self, call: str, request: ReceivedCallback) -> dict[str, str]:
         (recording,) = self.api.get("Calls", call, "Recordings").body["recordings"]
