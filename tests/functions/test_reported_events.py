@@ -95,7 +95,7 @@ def test_number_of_table_requests(world: World, bucket: Objects) -> None:
     of_participant = {"conference": conference.id, "call": participant.call}
     bucket.put(recording, "capture.wav", sound(1))
     costs: list[tuple[str, dict[str, Any], list[str]]] = [
-        ("call.answered", {"call": new_engine_id(world), "to": "+1", "from": "+2"}, [GET, TRANSACT]),
+        ("call.answered", {"call": new_engine_id(world), "to": "+1", "from": "+2"}, [GET, GET, TRANSACT]),
         ("call.answered", {"call": call.id}, [GET, UPDATE]),
         ("call.answered", {"call": added.call, "version": added.requested_version}, [GET, BATCH, TRANSACT]),
         ("recording.started", {**fields_of(recording), "version": 1}, [BATCH, UPDATE]),

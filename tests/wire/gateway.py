@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = (
     ROOT / "layers/shared",
     ROOT / "engine/protocol",
+    ROOT / "engine/callflow",
     ROOT / "standin",
     ROOT / "packages/dynamodb-memory/src",
     ROOT,
