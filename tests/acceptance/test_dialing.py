@@ -230,9 +230,8 @@ def test_a_caller_hangs_up_while_a_party_rings(scene: Scene) -> None:
     child = scene.child(call, Q)
     scene.act(call, "hangup")
     scene.rest()
-    assert scene.requests(call) == [
-        VOICE, after(scene, "canceled", child, call_status="completed"), ended(scene, "5", "1"),
-    ]  # fmt: skip
+    expected = [VOICE, after(scene, "canceled", child, call_status="completed"), ended(scene, "5", "1")]
+    assert sorted(scene.requests(call), key=str) == sorted(expected, key=str)
     assert (scene.ending(child)[0], scene.spoken_texts(call)) == ("canceled", [])
 
 
@@ -245,10 +244,8 @@ def test_a_caller_hangs_up_while_talking(scene: Scene) -> None:
     child = scene.child(call, Q)
     scene.act(call, "hangup")
     scene.rest()
-    assert scene.requests(call) == [
-        VOICE, after(scene, "completed", child, call_status="completed", DialCallDuration="10"),
-        ended(scene, "10", "1"),
-    ]  # fmt: skip
+    action = after(scene, "completed", child, call_status="completed", DialCallDuration="10")
+    assert sorted(scene.requests(call), key=str) == sorted([VOICE, action, ended(scene, "10", "1")], key=str)
     assert (scene.ending(child), scene.spoken_texts(call)) == (("completed", "10"), [])
 
 
