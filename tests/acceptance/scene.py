@@ -26,7 +26,7 @@ class Scene:
     Attributes:
         key: what the account's requests are signed with.
         number: the account's number.
-        children: the dialed calls that `child` has found: the call that dialed each, and whom it dialed.
+        children: the dialed calls that `child` has found: the call that dialed each, and the number that it dialed.
     """
 
     dialect: str

@@ -17,7 +17,7 @@ from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.test_few_dependencies import FOLDERS, READY
 
 OTHER_USER: Final = 54321
-"""A user without rights, whom the system does not know; the tests' folders are closed to it."""
+"""A user without rights, that the system does not know; the tests' folders are closed to it."""
 
 VERSION: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -93,7 +93,7 @@ def test_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without a home, such as one of a container whom the system does not know, gets a new certificate."""
+    """A user without a home, such as one of a container that the system does not know, gets a new certificate."""
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     with patch("pwd.getpwuid", side_effect=KeyError):

@@ -1,4 +1,4 @@
-"""How the people behave whom the simulated engine calls, and who call: rules for their numbers."""
+"""How the people in simulated calls behave: rules for their numbers."""
 
 import threading
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ class Capture:
     present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
     (milliseconds), None while the capture runs. `unknown_since` is when its upload was first answered with 404
     (milliseconds). `log` says what was captured when. `evidence` is its evidence chain. `milliseconds` is the length of
-    `parts`. `has_sound` is False while the party is silent whom a `<Record>` records; other recordings have sound.
+    `parts`. `has_sound` is False while the party of a `<Record>` is silent; other recordings have sound.
     """
 
     account: str
