@@ -107,7 +107,7 @@ def vendor_faults(request: Request, status: int, body: object) -> Iterator[Fault
     validator = document.validators.get((operation.answers.vendor, status))
     if validator is not None:
         for error in validator.iter_errors(body):
-            if error.validator == "enum" and error.instance in UNDOCUMENTED_SOURCES:
+            if error.validator == "enum" and isinstance(error.instance, str) and error.instance in UNDOCUMENTED_SOURCES:
                 continue
             place = "".join(f"/{part}" for part in error.absolute_path)
             expected = f"{error.validator} {shortened(error.validator_value)} of the vendor's file"
