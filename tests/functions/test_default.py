@@ -306,7 +306,7 @@ def test_the_length_of_a_response_to_head_is_kept(forwarder: FakeForwarder) -> N
     ("method", "path", "condition"),
     [
         ("GET", f"{TWILIO}//Accounts/{AC}/Messages.json", "not found"),
-        ("POST", f"{TWILIO}//Accounts/{AC}/Calls.json", "method"),
+        ("PUT", f"{TWILIO}//Accounts/{AC}/Calls.json", "method"),
         ("GET", f"{TWILIO}/Accounts/{AC}//Calls/{CA}/", "not found"),
         ("GET", f"//{TWILIO}/Account", "not found"),
     ],

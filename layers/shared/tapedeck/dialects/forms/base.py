@@ -166,7 +166,7 @@ class Form(BaseModel):
             faults = invalid.errors(include_url=False, include_input=False)
         warnings = []
         for fault in faults:
-            name = str(fault["loc"][0])
+            name = cls._name_of(str(fault["loc"][0]))
             warning = cls.warning(name, dialect)
             if warning is None:
                 value = given.get(name, "")
@@ -177,6 +177,12 @@ class Form(BaseModel):
         return form
 
     # --8<-- [end:read]
+
+    @classmethod
+    def _name_of(cls, place: str) -> str:
+        """Return the parameter at the place of a fault: a default that is refused is placed at its field."""
+        field = cls.model_fields.get(place)
+        return field.alias or place if field is not None else place
 
     @classmethod
     def in_dialect(cls, dialect: "Dialect") -> type[Self]:
