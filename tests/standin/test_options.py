@@ -321,7 +321,7 @@ def test_fixtures_have_accounts(tmp_path: Path) -> None:
         numbers: [{{account: {sid}, phone_number: "+12025550147"}}]
         """
     )
-    with running_standin("--fixtures", str(file)) as (standin, created):
+    with running_standin("--fixtures", str(file), "--clock", "frozen") as (standin, created):
         other = HttpFunctionClient(TWILIO, sid[2:], "a-token", standin=standin)
         listed = other.get("Recordings").body["recordings"]
         assert sorted((each["account_sid"], each["duration"]) for each in listed) == [(sid, "2"), (sid, "3")]
